@@ -1,0 +1,101 @@
+package schema
+
+import (
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// mark is the type of the marks that values carry from the moment they are read.
+type mark string
+
+const (
+	// Sensitive marks a value that no screen, log, plan, state or report may show.
+	Sensitive = mark("sensitive")
+	// Ephemeral marks a value that may be used by a run and stored nowhere, not even as a fingerprint.
+	Ephemeral = mark("ephemeral")
+)
+
+// IsSensitive reports whether v or anything inside it is marked sensitive.
+func IsSensitive(v cty.Value) bool { return hasDeep(v, Sensitive) }
+
+// IsEphemeral reports whether v or anything inside it is marked ephemeral.
+func IsEphemeral(v cty.Value) bool { return hasDeep(v, Ephemeral) }
+
+func hasDeep(v cty.Value, m mark) bool {
+	if !v.ContainsMarked() {
+		return false
+	}
+	_, marks := v.UnmarkDeep()
+	_, ok := marks[m]
+	return ok
+}
+
+// MarkSensitive marks the values of b's sensitive attributes in v, which must be of b's type, inside nested blocks too. A
+// null stays unmarked: there is nothing to hide and an absent value must stay comparable.
+// It costs O(attributes and nested blocks), not O(size of v).
+func (b *Block) MarkSensitive(v cty.Value) cty.Value {
+	if !b.hasSensitive() || v.IsNull() || !v.IsKnown() {
+		return v
+	}
+	v, marks := v.Unmark()
+	attrs := v.AsValueMap()
+	for name, a := range b.Attributes {
+		if got := attrs[name]; a.Sensitive && !got.IsNull() {
+			attrs[name] = got.Mark(Sensitive)
+		}
+	}
+	for name, n := range b.Blocks {
+		if n.Block.hasSensitive() {
+			attrs[name] = n.markSensitive(attrs[name])
+		}
+	}
+	return cty.ObjectVal(attrs).WithMarks(marks)
+}
+
+func (n *NestedBlock) markSensitive(v cty.Value) cty.Value {
+	if v.IsNull() || !v.IsKnown() {
+		return v
+	}
+	v, marks := v.Unmark()
+	switch {
+	case n.Nesting == Single:
+		v = n.Block.MarkSensitive(v)
+	case v.LengthInt() == 0:
+	case v.Type().IsMapType() || v.Type().IsObjectType():
+		m := v.AsValueMap()
+		for k, e := range m {
+			m[k] = n.Block.MarkSensitive(e)
+		}
+		if v.Type().IsMapType() {
+			v = cty.MapVal(m)
+		} else {
+			v = cty.ObjectVal(m)
+		}
+	default:
+		s := slices.Clone(v.AsValueSlice())
+		for i, e := range s {
+			s[i] = n.Block.MarkSensitive(e)
+		}
+		if v.Type().IsListType() {
+			v = cty.ListVal(s)
+		} else {
+			v = cty.TupleVal(s)
+		}
+	}
+	return v.WithMarks(marks)
+}
+
+func (b *Block) hasSensitive() bool {
+	for _, a := range b.Attributes {
+		if a.Sensitive {
+			return true
+		}
+	}
+	for _, n := range b.Blocks {
+		if n.Block.hasSensitive() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package providers
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Tag names something that orders steps between resources which do not refer to each other, for instance
+// `kubernetes:namespace/shop` or `linkerd:injection/shop`. The part before the colon is the provider that defines it.
+type Tag string
+
+// Order is what one instance says about its place among the others. Tags that nobody provides are ignored. On the way down
+// (delete, rollback) the same edges hold the other way round.
+type Order struct {
+	Provides []Tag
+	After    []Tag // this instance comes after those that provide the tag
+	Before   []Tag // this instance comes before those that provide the tag
+}
+
+// Orderer is an optional capability of a ResourceType or a DataSource. Order is called once for an instance, with its configuration (references
+// to other resources still unknown) or with its recorded value when it is to be deleted. It must be quick and pure.
+type Orderer interface {
+	Order(config cty.Value) Order
+}
+
+// Importer is an optional capability: it finds an existing object by the name that people give it.
+type Importer interface {
+	Import(ctx context.Context, owner Owner, id string) (ReadResponse, hcl.Diagnostics)
+}
+
+// Upgrader is an optional capability: it turns a record of an older schema version into one of the present version.
+type Upgrader interface {
+	Upgrade(version int, value cty.Value) (cty.Value, error)
+}
+
+// Undo says how a step that took effect can be undone.
+type Undo uint8
+
+// The ways to undo. The zero value is invalid.
+const (
+	Restore      Undo = iota + 1 // by planning the former record (delete what was created, create what was deleted)
+	Irreversible                 // not at all; the reason says why
+)
+
+// Reversal is how a step is undone, and why if it cannot be.
+type Reversal struct {
+	Undo   Undo
+	Reason string
+}
+
+// Reverser is an optional capability; without it every step is undone by Restore. Before is null for a creation and after
+// is null for a deletion.
+type Reverser interface {
+	Reverse(before, after cty.Value) Reversal
+}
