@@ -1,0 +1,280 @@
+// Package state is the contract for what meshplan remembers: one record for each instance, the journal of every run, and the
+// lock that keeps two writers apart.
+//
+// The central idea: nothing is written without saying so first. Before every side effect an intent is committed; the
+// outcome and the new record are committed together after it. An intent without an outcome means that the outcome is unknown,
+// and the next run looks at the live object before it does anything else.
+//
+//	Begin ─► Intend(step) ─► effect ─► [Checkpoint…] ─► Record(step, outcome) ─► … ─► Finish
+//	              │                                          │
+//	              └── kill: outcome unknown ──► next run reads the live object and resolves it
+//
+// Secrets never reach this package: values arrive sealed (package sealed) and encoded.
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/meshplan/meshplan/internal/addr"
+)
+
+// Format is the version of the stored data that this program writes.
+const Format = 1
+
+// Store keeps one state. Reading needs no lock and never blocks a writer for long.
+type Store interface {
+	// Snapshot returns the present state, immutable and independent of the store. A state that does not exist yet is an
+	// empty snapshot with a zero Meta. Errors: *CorruptError, *FormatError.
+	Snapshot(ctx context.Context) (*Snapshot, error)
+	// Lock opens the state for writing. It waits up to wait for another holder and then fails with *LockedError.
+	Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
+	// Runs lists the recorded runs, oldest first. An empty state has none.
+	Runs(ctx context.Context) ([]Run, error)
+	// Journal returns a run with its steps in the order of their intents. Errors: ErrNoRun.
+	Journal(ctx context.Context, id RunID) (*Journal, error)
+	Close() error
+}
+
+// Session is the exclusive right to write. Only one goroutine may use it, apart from the Writer.
+type Session interface {
+	// Snapshot reads under the lock.
+	Snapshot(ctx context.Context) (*Snapshot, error)
+	// Adopt gives an empty state its identity and does nothing when it is the state's own already. Errors: ErrForeign.
+	Adopt(id Identity) error
+	// Begin starts a run. Interrupted runs before it are closed as such.
+	Begin(meta Run) (Writer, error)
+	// Edit changes records outside of a run (state mv, rm), all at once: records are put, addresses removed.
+	Edit(put []*Record, remove []addr.Instance) error
+	// Unlock gives the lock back. It is safe to call more than once.
+	Unlock() error
+}
+
+// Writer journals one run. All methods are durable when they return and safe for concurrent use; commits of parallel steps
+// may be grouped.
+type Writer interface {
+	ID() RunID
+	// Intend commits the intent of a step before its side effect.
+	Intend(i Intent) error
+	// Checkpoint commits a record in the middle of a step; the step stays open.
+	Checkpoint(step int, r *Record) error
+	// Record commits the outcome of a step together with its record.
+	Record(o Outcome) error
+	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals.
+	Settle(put []*Record, remove []addr.Instance) error
+	// Outputs commits the values of the root module's outputs; names that are not in the map are removed.
+	Outputs(map[string]Output) error
+	// Finish closes the run. The Serial of the state has grown by one for every commit.
+	Finish(f Finish) error
+}
+
+// Identity makes a state itself: the lineage names it for ever, the key keys its secrets' fingerprints.
+type Identity struct {
+	Lineage string `msgpack:"lineage"`
+	Key     []byte `msgpack:"key"`
+}
+
+// Meta describes a state. The zero value means that there is no state yet.
+type Meta struct {
+	Identity
+	Format int
+	Serial uint64
+	// Clusters maps provider configurations to the systems that they were connected to at the last run.
+	Clusters map[string]string
+}
+
+// Snapshot is a state at one moment. It is immutable and safe for concurrent use.
+type Snapshot struct {
+	Meta
+	Records []*Record // sorted by address
+	Outputs map[string]Output
+	// Unresolved lists intents whose outcome is unknown, oldest first.
+	Unresolved []Intent
+	// Unfinished is the last run when it never finished; 0 otherwise.
+	Unfinished RunID
+}
+
+// Record is what is known of one instance.
+type Record struct {
+	Addr          addr.Instance   `msgpack:"-"`
+	Provider      string          `msgpack:"p"`
+	SchemaVersion int             `msgpack:"sv,omitempty"`
+	Value         []byte          `msgpack:"v"` // as written by sealed.Encode
+	Private       []byte          `msgpack:"x,omitempty"`
+	DependsOn     []addr.Instance `msgpack:"d,omitempty"` // direct dependencies, sorted
+	Status        Status          `msgpack:"s"`
+	Protected     bool            `msgpack:"l,omitempty"`
+	// Revision is the serial of the commit that wrote the record; the store sets it.
+	Revision uint64 `msgpack:"r"`
+	// Run wrote the record last.
+	Run RunID `msgpack:"n"`
+}
+
+// Status says whether an instance is as its last apply meant it to be. The zero value is invalid.
+type Status uint8
+
+// The statuses of a record.
+const (
+	Ready      Status = iota + 1
+	Incomplete        // created or changed, but not finished or not proved ready
+)
+
+// Output is the stored value of an output, as written by sealed.Encode.
+type Output struct {
+	Value     []byte `msgpack:"v"`
+	Sensitive bool   `msgpack:"s,omitempty"`
+}
+
+// RunID numbers runs from 1.
+type RunID uint64
+
+// Run describes a run.
+type Run struct {
+	ID       RunID     `msgpack:"id"`
+	Mode     string    `msgpack:"mode"` // as plans.Mode prints it
+	Started  time.Time `msgpack:"started"`
+	Finished time.Time `msgpack:"finished"` // zero while it runs, or when it was interrupted
+	Holder   Holder    `msgpack:"holder"`
+	// Plan is the hash of the plan, so that the same plan is recognised when it is applied again.
+	Plan    string    `msgpack:"plan,omitempty"`
+	Result  RunResult `msgpack:"result"`
+	Summary Summary   `msgpack:"summary"`
+	// Reverts lists the runs that this one undid.
+	Reverts []RunID `msgpack:"reverts,omitempty"`
+	// Error is the first failure in a sentence.
+	Error string `msgpack:"error,omitempty"`
+	// Outputs are those before the run, so that a rollback can restore them.
+	Outputs map[string]Output `msgpack:"outputs,omitempty"`
+}
+
+// RunResult says how a run ended. The zero value is invalid.
+type RunResult uint8
+
+// The results of a run.
+const (
+	Running RunResult = iota + 1 // or killed: nobody holds the lock
+	Succeeded
+	Failed      // at least one step failed; others may have taken effect
+	Interrupted // stopped by a signal, or found dead by a later run
+)
+
+func (r RunResult) String() string {
+	switch r {
+	case Running:
+		return "running"
+	case Succeeded:
+		return "succeeded"
+	case Failed:
+		return "failed"
+	case Interrupted:
+		return "interrupted"
+	}
+	return "invalid"
+}
+
+// Summary counts the steps that took effect.
+type Summary struct {
+	Created  int `msgpack:"c"`
+	Updated  int `msgpack:"u"`
+	Replaced int `msgpack:"r"`
+	Deleted  int `msgpack:"d"`
+	Forgot   int `msgpack:"f,omitempty"`
+}
+
+// Finish is how a run ended.
+type Finish struct {
+	Result   RunResult
+	Summary  Summary
+	Error    string
+	Clusters map[string]string
+}
+
+// Intent says what a step is about to do.
+type Intent struct {
+	Run  RunID         `msgpack:"run"`
+	Step int           `msgpack:"step"` // index in the plan's steps
+	Addr addr.Instance `msgpack:"addr"`
+	Op   string        `msgpack:"op"` // as plans.Op prints it
+	// Before is the record that the step starts from; nil when there is none.
+	Before *Record `msgpack:"before,omitempty"`
+	// Planned is the value that the step aims at, as written by sealed.Encode; nil for a deletion.
+	Planned  []byte `msgpack:"planned,omitempty"`
+	Private  []byte `msgpack:"private,omitempty"`
+	Provider string `msgpack:"provider"`
+	// Deps are the steps of this run that had to finish first.
+	Deps []int     `msgpack:"deps,omitempty"`
+	At   time.Time `msgpack:"at"`
+	// Irreversible says why the step cannot be undone; empty when it can.
+	Irreversible string `msgpack:"irreversible,omitempty"`
+}
+
+// Outcome says what became of a step.
+type Outcome struct {
+	Step   int           `msgpack:"step"`
+	Addr   addr.Instance `msgpack:"addr"`
+	Failed bool          `msgpack:"failed,omitempty"`
+	Error  string        `msgpack:"error,omitempty"`
+	// After is the new record; nil means that there is no object any more.
+	After *Record   `msgpack:"after,omitempty"`
+	At    time.Time `msgpack:"at"`
+}
+
+// Entry is a journalled step. Outcome is nil when the outcome is unknown.
+type Entry struct {
+	Intent  Intent
+	Outcome *Outcome
+}
+
+// Journal is a run and its steps.
+type Journal struct {
+	Run   Run
+	Steps []Entry
+}
+
+// Holder names who writes.
+type Holder struct {
+	ID      string    `msgpack:"id" json:"id"` // random, one for each lock
+	User    string    `msgpack:"user" json:"user"`
+	Host    string    `msgpack:"host" json:"host"`
+	PID     int       `msgpack:"pid" json:"pid"`
+	Command string    `msgpack:"command" json:"command"`
+	Since   time.Time `msgpack:"since" json:"since"`
+}
+
+// ErrNoRun says that the journal has no run of that number.
+var ErrNoRun = errors.New("no such run")
+
+// ErrForeign says that the state has another identity.
+var ErrForeign = errors.New("state belongs to another lineage")
+
+// LockedError says that somebody else writes. Holder is zero when that is all that is known.
+type LockedError struct{ Holder Holder }
+
+func (e *LockedError) Error() string {
+	if e.Holder.User == "" {
+		return "the state is locked by another process"
+	}
+	return fmt.Sprintf("the state is locked by %s@%s (process %d) since %s, running %q",
+		e.Holder.User, e.Holder.Host, e.Holder.PID, e.Holder.Since.UTC().Format(time.RFC3339), e.Holder.Command)
+}
+
+// CorruptError says that stored data cannot be read.
+type CorruptError struct {
+	Path string
+	Err  error
+}
+
+func (e *CorruptError) Error() string { return fmt.Sprintf("state %s is damaged: %v", e.Path, e.Err) }
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// FormatError says that the state was written by a newer program.
+type FormatError struct {
+	Path string
+	Got  int
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("state %s has format %d, this program reads up to %d: use a newer meshplan", e.Path, e.Got, Format)
+}
