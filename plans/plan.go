@@ -62,6 +62,8 @@ type Base struct {
 type Variable struct {
 	Name  string
 	Value cty.Value // may be marked sensitive or ephemeral; sealed when stored
+
+	stored *storedValue // set by Decode
 }
 
 // Mode says what a plan is for. The zero value is invalid.
@@ -82,6 +84,8 @@ type Reverts struct {
 	To uint64
 	// Lost lists steps that cannot be undone, with the reason.
 	Lost []Lost
+	// Outputs are the output values to restore, as sealed.Encode writes them.
+	Outputs map[string][]byte
 }
 
 // Lost is a step that a rollback leaves as it is.
@@ -122,6 +126,8 @@ type Change struct {
 	Revision uint64
 	// Range is the block in the configuration; empty for what is recorded only.
 	Range hcl.Range
+
+	before, after *storedValue // set by Decode
 }
 
 // Reverse says how a later rollback can undo the change.
@@ -146,10 +152,16 @@ type OutputChange struct {
 	Before, After cty.Value // null when absent; may be unknown, and marked sensitive
 	Sensitive     bool
 	Description   string
+
+	before, after *storedValue // set by Decode
+	changed       *bool        // set by Decode: in a file, two secrets look alike
 }
 
 // Changed reports whether the output's value becomes another one, or may do so.
 func (o *OutputChange) Changed() bool {
+	if o.changed != nil {
+		return *o.changed
+	}
 	if o.Before == cty.NilVal || o.After == cty.NilVal {
 		return o.Before != o.After
 	}
@@ -163,7 +175,7 @@ func (o *OutputChange) Changed() bool {
 
 // Step is one effect.
 type Step struct {
-	// Change is the index in Plan.Changes.
+	// Change is the index in Plan.Changes; -1 for a step that stands for all instances of a resource.
 	Change int
 	Op     Op
 	// Deps are the indices of the steps that must have finished, each smaller than the step's own index.

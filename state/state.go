@@ -33,7 +33,7 @@ type Store interface {
 	Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
 	// Runs lists the recorded runs, oldest first. An empty state has none.
 	Runs(ctx context.Context) ([]Run, error)
-	// Journal returns a run with its steps in the order of their intents. Errors: ErrNoRun.
+	// Journal returns a run with its steps in the order of their intents. Errors: ErrNoRun, ErrPruned.
 	Journal(ctx context.Context, id RunID) (*Journal, error)
 	Close() error
 }
@@ -96,20 +96,20 @@ type Snapshot struct {
 	Unfinished RunID
 }
 
-// Record is what is known of one instance.
+// Record is what is known of one instance. Its stored form is in codec.go.
 type Record struct {
-	Addr          addr.Instance   `msgpack:"-"`
-	Provider      string          `msgpack:"p"`
-	SchemaVersion int             `msgpack:"sv,omitempty"`
-	Value         []byte          `msgpack:"v"` // as written by sealed.Encode
-	Private       []byte          `msgpack:"x,omitempty"`
-	DependsOn     []addr.Instance `msgpack:"d,omitempty"` // direct dependencies, sorted
-	Status        Status          `msgpack:"s"`
-	Protected     bool            `msgpack:"l,omitempty"`
+	Addr          addr.Instance
+	Provider      string
+	SchemaVersion int
+	Value         []byte // as written by sealed.Encode
+	Private       []byte
+	DependsOn     []addr.Instance // direct dependencies, sorted
+	Status        Status
+	Protected     bool
 	// Revision is the serial of the commit that wrote the record; the store sets it.
-	Revision uint64 `msgpack:"r"`
-	// Run wrote the record last.
-	Run RunID `msgpack:"n"`
+	Revision uint64
+	// Run wrote the record last; the store sets it.
+	Run RunID
 }
 
 // Status says whether an instance is as its last apply meant it to be. The zero value is invalid.
@@ -195,8 +195,8 @@ type Finish struct {
 type Intent struct {
 	Run  RunID         `msgpack:"run"`
 	Step int           `msgpack:"step"` // index in the plan's steps
-	Addr addr.Instance `msgpack:"addr"`
-	Op   string        `msgpack:"op"` // as plans.Op prints it
+	Addr addr.Instance `msgpack:"-"`    // stored as its key, see codec.go
+	Op   string        `msgpack:"op"`   // as plans.Op prints it
 	// Before is the record that the step starts from; nil when there is none.
 	Before *Record `msgpack:"before,omitempty"`
 	// Planned is the value that the step aims at, as written by sealed.Encode; nil for a deletion.
@@ -213,7 +213,7 @@ type Intent struct {
 // Outcome says what became of a step.
 type Outcome struct {
 	Step   int           `msgpack:"step"`
-	Addr   addr.Instance `msgpack:"addr"`
+	Addr   addr.Instance `msgpack:"-"` // stored as its key, see codec.go
 	Failed bool          `msgpack:"failed,omitempty"`
 	Error  string        `msgpack:"error,omitempty"`
 	// After is the new record; nil means that there is no object any more.
@@ -245,6 +245,9 @@ type Holder struct {
 
 // ErrNoRun says that the journal has no run of that number.
 var ErrNoRun = errors.New("no such run")
+
+// ErrPruned says that the run is known but its steps are no longer kept.
+var ErrPruned = errors.New("the steps of the run are no longer kept")
 
 // ErrForeign says that the state has another identity.
 var ErrForeign = errors.New("state belongs to another lineage")

@@ -1,0 +1,426 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/dag"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/state"
+)
+
+// applier carries one plan out.
+type applier struct {
+	*world
+	plan    *plans.Plan
+	session state.Session
+	writer  state.Writer
+	done    map[int]bool // steps that an earlier run of the same plan has finished
+
+	mu      sync.Mutex // guards the fields below
+	ds      hcl.Diagnostics
+	summary state.Summary
+	running map[int]bool
+}
+
+// Apply carries a plan out under the state's lock. It refuses a plan that no longer fits (CodeStale, CodeForeign) before
+// anything is written. The result is nil when nothing was begun. Errors of single steps are in the diagnostics, and the result
+// says what became of the others.
+func (e *Engine) Apply(ctx context.Context, c *config.Config, p *plans.Plan, o ApplyOptions) (*Result, hcl.Diagnostics) {
+	session, err := e.store.Lock(ctx, e.options.Holder, o.LockTimeout)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	defer session.Unlock()
+	res, ds := e.applyLocked(ctx, session, c, p, o)
+	if res == nil || res.Outcome != state.Failed || !o.RollbackOnFailure || p.Mode == plans.Rollback {
+		return res, diag.Sort(ds)
+	}
+	back, more := e.Rollback(ctx, c, RollbackOptions{Inputs: o.Inputs})
+	ds = append(ds, more...)
+	if back == nil || back.Empty() {
+		return res, diag.Sort(ds)
+	}
+	res.RolledBack, more = e.applyLocked(ctx, session, c, back, ApplyOptions{Inputs: o.Inputs, Stop: o.Stop})
+	return res, diag.Sort(append(ds, more...))
+}
+
+func (e *Engine) applyLocked(ctx context.Context, session state.Session, c *config.Config, p *plans.Plan, o ApplyOptions) (*Result, hcl.Diagnostics) {
+	started := e.options.Now()
+	snap, err := session.Snapshot(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	hash, err := p.Hash()
+	if err != nil {
+		return nil, stateError(err)
+	}
+	runs, err := e.store.Runs(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	for _, r := range runs {
+		if r.Plan == hash && r.Result == state.Succeeded {
+			return &Result{Run: r.ID, Outcome: state.Succeeded, AlreadyApplied: r.ID}, nil
+		}
+	}
+	if ds := checkBase(c, p, snap, o.Inputs); ds.HasErrors() {
+		return nil, ds
+	}
+	w, ds := e.world(c, o.Inputs, snap, false)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	w.identity, w.applying = state.Identity{Lineage: p.Base.Lineage, Key: p.Base.Key}, true
+	a := &applier{world: w, plan: p, session: session, done: map[int]bool{}, running: map[int]bool{}}
+	earlier, ds2 := a.earlier(ctx, runs, hash)
+	if ds = append(ds, ds2...); ds.HasErrors() {
+		return nil, ds
+	}
+	if ds = append(ds, a.start(ctx, earlier)...); ds.HasErrors() {
+		return nil, ds
+	}
+	if err := session.Adopt(w.identity); err != nil {
+		return nil, append(ds, stateError(err)...)
+	}
+	run := state.Run{Mode: p.Mode.String(), Started: started.UTC(), Holder: e.options.Holder, Plan: hash, Outputs: snap.Outputs}
+	if p.Reverts != nil {
+		for _, id := range p.Reverts.Runs {
+			run.Reverts = append(run.Reverts, state.RunID(id))
+		}
+	}
+	if a.writer, err = session.Begin(run); err != nil {
+		return nil, append(ds, stateError(err)...)
+	}
+	res, more := a.run(ctx, o)
+	res.Elapsed = e.options.Now().Sub(started)
+	e.emit(RunDone{Result: res})
+	return res, append(ds, more...)
+}
+
+// checkBase refuses a plan that was made from something else.
+func checkBase(c *config.Config, p *plans.Plan, snap *state.Snapshot, in Inputs) hcl.Diagnostics {
+	foreign := func(format string, args ...any) hcl.Diagnostics {
+		return hcl.Diagnostics{diag.Errorf(CodeForeign, "Plan does not fit", format, args...)}
+	}
+	if snap.Lineage != "" && snap.Lineage != p.Base.Lineage {
+		return foreign("The plan was made for a state of lineage %s, and this one has the lineage %s. Use the state that the plan was made with, or plan again.", p.Base.Lineage, snap.Lineage)
+	}
+	if snap.Lineage == "" && p.Base.Serial > 0 {
+		return foreign("The plan was made from a state at serial %d, and there is no state here. Check --state and the directory, or plan again.", p.Base.Serial)
+	}
+	if c.Hash != p.Base.Config && p.Mode != plans.Rollback {
+		return foreign("The configuration in %s is not the one that the plan was made from. Restore it, or plan again.", c.Dir)
+	}
+	for i := range p.Base.Variables {
+		v := &p.Base.Variables[i]
+		given, ok := in.Variables[v.Name]
+		if !ok || v.Matches(given) {
+			continue
+		}
+		return foreign("The variable %q has another value than when the plan was made. Give it the same value, or plan again.", v.Name)
+	}
+	return nil
+}
+
+// earlier finds what former runs of the same plan have finished already: those steps are not repeated, and records that they
+// wrote do not make the plan stale.
+func (a *applier) earlier(ctx context.Context, runs []state.Run, hash string) (map[state.RunID]bool, hcl.Diagnostics) {
+	out := map[state.RunID]bool{}
+	for _, r := range runs {
+		if r.Plan != hash {
+			continue
+		}
+		out[r.ID] = true
+		j, err := a.engine.store.Journal(ctx, r.ID)
+		if err != nil {
+			return nil, stateError(err)
+		}
+		for _, s := range j.Steps {
+			if s.Outcome != nil && !s.Outcome.Failed && s.Intent.Step < len(a.plan.Steps) {
+				a.done[s.Intent.Step] = true
+			}
+		}
+	}
+	return out, nil
+}
+
+// start checks the plan against records and cluster and gives every instance the value that the plan promises.
+func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.Diagnostics {
+	ds := a.readRecords(ctx)
+	if ds.HasErrors() {
+		return ds
+	}
+	if ds = append(ds, a.adoptRecords()...); ds.HasErrors() {
+		return ds
+	}
+	if ds = append(ds, a.prepare(ctx)...); ds.HasErrors() {
+		return ds
+	}
+	clusters, more := a.identify(ctx)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return ds
+	}
+	for _, key := range sortedStrings(a.plan.Base.Clusters) {
+		if was, is := a.plan.Base.Clusters[key], clusters[key]; is != was && is != "" {
+			return append(ds, diag.Errorf(CodeForeign, "Plan does not fit", "The plan was made for the cluster whose kube-system namespace has the UID %s, but provider %q is now connected to %s. Choose the right one with --context or --kubeconfig.", was, key, is))
+		}
+	}
+	if d := a.stale(earlier); d != nil {
+		return append(ds, d)
+	}
+	if ds = append(ds, a.adoptUnresolved()...); ds.HasErrors() {
+		return ds
+	}
+	a.setValues(earlier)
+	return ds
+}
+
+// stale finds a record that has moved since the plan was made.
+func (a *applier) stale(earlier map[state.RunID]bool) *hcl.Diagnostic {
+	for _, c := range a.plan.Changes {
+		if c.Addr.Mode != addr.Managed {
+			continue
+		}
+		var revision uint64
+		rec := a.records[c.Addr]
+		if rec != nil {
+			if earlier[rec.Run] {
+				continue
+			}
+			revision = rec.Revision
+		}
+		if revision == c.Revision || rec == nil && len(earlier) > 0 {
+			continue
+		}
+		what := "was recorded by run " + fmt.Sprint(recordRun(rec))
+		if rec == nil {
+			what = "is no longer recorded"
+		}
+		return diag.Errorf(CodeStale, "Plan is stale", "Since the plan was made, %s %s. Plan again.", c.Addr, what)
+	}
+	return nil
+}
+
+func recordRun(r *record) state.RunID {
+	if r == nil {
+		return 0
+	}
+	return r.Run
+}
+
+// setValues gives references what the plan promises, or what an earlier run of the plan has recorded.
+func (a *applier) setValues(earlier map[state.RunID]bool) {
+	for _, c := range a.plan.Changes {
+		r := a.resources[c.Addr.Resource]
+		if r == nil || c.Action == plans.Delete || c.Action == plans.Forget {
+			continue
+		}
+		if !r.expanded {
+			a.expandFromPlan(r)
+		}
+		i := r.byKey[c.Addr.Key]
+		if i == nil {
+			continue
+		}
+		i.value = c.After
+		rec := a.records[c.Addr]
+		if rec != nil && earlier[rec.Run] && rec.Status == state.Ready {
+			i.value = r.schema.Block.MarkSensitive(rec.sealed.Plain)
+		}
+		if len(c.AfterSecret) > 0 {
+			if v, ds := a.evaluate(i); !ds.HasErrors() {
+				revealed, _ := c.RevealAfter(v)
+				i.value = r.schema.Block.MarkSensitive(revealed)
+			}
+		}
+	}
+}
+
+// expandFromPlan gives a resource the instances that the plan found; what each.value is turns out when they are applied.
+func (a *applier) expandFromPlan(r *resource) {
+	var keys []addr.Key
+	for _, c := range a.plan.Changes {
+		if c.Addr.Resource == r.addr && c.Action != plans.Delete && c.Action != plans.Forget {
+			keys = append(keys, c.Addr.Key)
+		}
+	}
+	slices.SortFunc(keys, addr.CompareKey)
+	r.addInstances(keys, nil)
+}
+
+// run walks the steps and closes the run.
+func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnostics) {
+	total := 0
+	g := dag.New(func(x, y int) int { return x - y })
+	for n, s := range a.plan.Steps {
+		g.Add(n, s.Deps...)
+		if s.Op != plans.OpPass {
+			total++
+		}
+	}
+	a.engine.emit(RunStarted{Run: a.writer.ID(), Plan: a.plan, Total: total})
+	draining, drain := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer drain(nil)
+	finished := make(chan struct{})
+	go a.watchStop(ctx, o.Stop, drain, finished)
+	report := dag.Walk(draining, g, dag.WalkOptions[int]{
+		Limit: a.engine.options.Parallelism,
+		Abort: ctx,
+		NeedsSlot: func(n int) bool {
+			return a.plan.Steps[n].Op != plans.OpPass && a.plan.Steps[n].Op != plans.OpRecord
+		},
+		Observe: a.observe,
+	}, a.visit)
+	close(finished)
+	return a.finish(ctx, report)
+}
+
+var errStopped = errors.New("stopped by the user")
+
+// watchStop turns the two ways to stop into the two stops of the walk.
+func (a *applier) watchStop(ctx context.Context, stop <-chan struct{}, drain context.CancelCauseFunc, finished <-chan struct{}) {
+	select {
+	case <-finished:
+		return
+	case <-stop:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	var flying []addr.Instance
+	for n := range a.running {
+		flying = append(flying, a.plan.Changes[a.plan.Steps[n].Change].Addr)
+	}
+	a.mu.Unlock()
+	slices.SortFunc(flying, addr.Compare)
+	a.engine.emit(Stopping{InFlight: flying})
+	drain(errStopped)
+}
+
+func (a *applier) observe(n int, s dag.Status, cause []int) {
+	if s != dag.Skipped && s != dag.Canceled || a.plan.Steps[n].Op == plans.OpPass {
+		return
+	}
+	ev := StepSkipped{Step: a.step(n)}
+	if s == dag.Skipped && len(cause) > 0 {
+		ev.Cause = a.step(cause[0]).Addr
+	}
+	a.engine.emit(ev)
+}
+
+func (a *applier) step(n int) Step {
+	s := a.plan.Steps[n]
+	out := Step{Index: n, Op: s.Op}
+	if s.Change >= 0 {
+		out.Addr, out.Action = a.plan.Changes[s.Change].Addr, a.plan.Changes[s.Change].Action
+	}
+	return out
+}
+
+// finish writes outputs, closes the run and reports.
+func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result, hcl.Diagnostics) {
+	res := &Result{Run: a.writer.ID(), Outcome: state.Succeeded, Summary: a.summary}
+	seen := map[addr.Instance]bool{}
+	for _, o := range report.Outcomes {
+		s := a.step(o.Node)
+		if o.Status == dag.Done || s.Op == plans.OpPass || seen[s.Addr] {
+			continue
+		}
+		seen[s.Addr] = true
+		switch o.Status {
+		case dag.Failed:
+			res.Failed = append(res.Failed, s.Addr)
+		case dag.Skipped:
+			res.Skipped = append(res.Skipped, Skip{Addr: s.Addr, Cause: a.step(o.Cause.Node).Addr})
+		case dag.Canceled:
+			res.Canceled = append(res.Canceled, s.Addr)
+		}
+	}
+	for _, n := range report.CriticalPath() {
+		if s := a.step(n); s.Op != plans.OpPass {
+			res.Critical = append(res.Critical, s.Addr)
+		}
+	}
+	switch {
+	case len(res.Canceled) > 0 || ctx.Err() != nil:
+		res.Outcome = state.Interrupted
+	case len(res.Failed) > 0:
+		res.Outcome = state.Failed
+	}
+	ds := a.ds
+	if more := a.finishOutputs(res); more != nil {
+		ds = append(ds, more...)
+	}
+	f := state.Finish{Result: res.Outcome, Summary: a.summary, Clusters: a.plan.Base.Clusters}
+	for _, d := range ds {
+		if d.Severity == hcl.DiagError {
+			f.Error = d.Summary + ": " + d.Detail
+			break
+		}
+	}
+	if err := a.writer.Finish(f); err != nil {
+		ds = append(ds, stateError(err)...)
+	}
+	return res, ds
+}
+
+// finishOutputs stores the outputs. Those that depend on a failure keep their former values.
+func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
+	out := map[string]state.Output{}
+	for i := range a.plan.Outputs {
+		o := a.plan.Outputs[i]
+		former, had := a.snapshot.Outputs[o.Name]
+		v := o.After
+		if v == cty.NilVal {
+			if res.Outcome != state.Succeeded && had {
+				out[o.Name] = former
+			}
+			continue
+		}
+		if a.plan.Mode == plans.Rollback {
+			if had {
+				out[o.Name] = former
+			}
+			v = cty.NilVal
+			if stored, ok := a.plan.Reverts.Outputs[o.Name]; ok && res.Outcome == state.Succeeded {
+				out[o.Name] = state.Output{Value: stored, Sensitive: o.Sensitive}
+			}
+		} else if a.outputs[o.Name] != nil {
+			got, more := a.evaluateOutput(o.Name)
+			plain, _ := unmark(got)
+			if more.HasErrors() || !plain.IsWhollyKnown() {
+				if res.Outcome == state.Succeeded {
+					ds = append(ds, more...)
+				}
+				if had {
+					out[o.Name] = former
+				}
+				continue
+			}
+			v = got
+			sealedOut, err := a.sealOutput(v, o.Sensitive)
+			if err != nil {
+				ds = append(ds, stateError(err)...)
+				continue
+			}
+			out[o.Name] = sealedOut
+		}
+		if v != cty.NilVal {
+			o.After = v
+		}
+		res.Outputs = append(res.Outputs, o)
+	}
+	if err := a.writer.Outputs(out); err != nil {
+		ds = append(ds, stateError(err)...)
+	}
+	return ds
+}

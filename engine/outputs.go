@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/internal/sealed"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/state"
+)
+
+// CodeSensitiveOutput: an output shows a sensitive value without saying so.
+const CodeSensitiveOutput diag.Code = "config.sensitive-output"
+
+// outputBefore returns the stored value of an output; secrets are null.
+func (w *world) outputBefore(name string) (sealed.Value, bool) {
+	o, ok := w.snapshot.Outputs[name]
+	if !ok {
+		return sealed.Value{}, false
+	}
+	v, err := w.decoder.Decode(o.Value)
+	return v, err == nil
+}
+
+// evaluateOutput returns the value of an output as far as it is known.
+func (w *world) evaluateOutput(name string) (cty.Value, hcl.Diagnostics) {
+	o := w.outputs[name]
+	if o.cfg.Expr == nil {
+		return cty.DynamicVal, nil
+	}
+	ctx := w.contextFor(o.refs, dynamic)
+	v, ds := o.cfg.Expr.Value(ctx)
+	ds = append(ds, checkRules(o.cfg.Preconditions, ctx, "Precondition")...)
+	if ds.HasErrors() {
+		return v, ds
+	}
+	rng := o.cfg.Expr.Range()
+	if schema.IsEphemeral(v) {
+		return v, append(ds, diag.Error(CodeSensitiveOutput, "Ephemeral output", "Outputs are stored, and an ephemeral value must not be.", &rng))
+	}
+	if schema.IsSensitive(v) && !o.cfg.Sensitive {
+		return v, append(ds, diag.Error(CodeSensitiveOutput, "Output shows a sensitive value",
+			"The value of output \""+name+"\" holds something sensitive. Write sensitive = true to keep it out of sight, or nonsensitive() if it is no secret.", &rng))
+	}
+	if o.cfg.Sensitive && !v.HasMark(schema.Sensitive) {
+		v = v.Mark(schema.Sensitive)
+	}
+	return v, ds
+}
+
+// planOutput records what an output becomes.
+func (p *planner) planOutput(name string) hcl.Diagnostics {
+	v, ds := p.evaluateOutput(name)
+	if ds.HasErrors() {
+		return ds
+	}
+	before, had := p.outputBefore(name)
+	o := plans.OutputChange{Name: name, After: v, Before: cty.NilVal, Sensitive: p.outputs[name].cfg.Sensitive, Description: p.outputs[name].cfg.Description}
+	if had {
+		o.Before, _ = before.Reveal(v, p.identity.Key)
+	}
+	p.mu.Lock()
+	p.plan.Outputs = append(p.plan.Outputs, o)
+	p.mu.Unlock()
+	return ds
+}
+
+// planOutputs adds the outputs that go away, and sorts them. keep says which names stay.
+func (p *planner) planOutputs(keep map[string]*output) {
+	for _, name := range slices.Sorted(maps.Keys(p.snapshot.Outputs)) {
+		if keep[name] == nil {
+			before, _ := p.outputBefore(name)
+			p.plan.Outputs = append(p.plan.Outputs, plans.OutputChange{Name: name, Before: before.Plain, After: cty.NilVal, Sensitive: p.snapshot.Outputs[name].Sensitive})
+		}
+	}
+}
+
+// sealOutput encodes an output's value for the state.
+func (w *world) sealOutput(v cty.Value, sensitive bool) (state.Output, error) {
+	b, err := sealed.Encode(sealed.Seal(v, w.identity.Key))
+	return state.Output{Value: b, Sensitive: sensitive}, err
+}

@@ -1,0 +1,390 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/dag"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/state"
+)
+
+// planner makes one plan.
+type planner struct {
+	*world
+	o         PlanOptions
+	plan      *plans.Plan
+	wanted    map[addr.Instance]bool // nil means everything
+	toReplace map[addr.Instance]bool
+
+	mu sync.Mutex // guards ds and changes while nodes are visited
+	ds hcl.Diagnostics
+	// changes holds what becomes of each instance.
+	changes map[addr.Instance]*planned
+}
+
+// planned is a change together with what ordering needs to know.
+type planned struct {
+	*plans.Change
+	newDeps, oldDeps []addr.Instance
+	write            bool // the record must be written although nothing happens to the object
+}
+
+// Plan compares the configuration with state and system and says what would be done. It never writes. With errors the plan
+// is nil, or incomplete and marked so by the diagnostics.
+func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*plans.Plan, hcl.Diagnostics) {
+	snap, err := e.store.Snapshot(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	p, ds := e.planOn(ctx, c, o, snap)
+	return p, diag.Sort(ds)
+}
+
+func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, snap *state.Snapshot) (*plans.Plan, hcl.Diagnostics) {
+	if o.Mode == 0 {
+		o.Mode = plans.Normal
+	}
+	w, ds := e.world(c, o.Inputs, snap, o.Offline)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	p := &planner{world: w, o: o, changes: map[addr.Instance]*planned{}}
+	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Unfinished: uint64(snap.Unfinished)}
+	p.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
+	for name := range w.module.Variables {
+		if v, ok := o.Variables[name]; ok {
+			p.plan.Base.Variables = append(p.plan.Base.Variables, plans.Variable{Name: name, Value: v})
+		}
+	}
+	slices.SortFunc(p.plan.Base.Variables, func(a, b plans.Variable) int { return strings.Compare(a.Name, b.Name) })
+	ds = append(ds, p.start(ctx)...)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	ds = append(ds, p.run(ctx)...)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return p.plan, ds
+}
+
+// start brings records, providers and instances into being and refreshes.
+func (p *planner) start(ctx context.Context) hcl.Diagnostics {
+	ds := p.readRecords(ctx)
+	if ds.HasErrors() {
+		return ds
+	}
+	if ds = append(ds, p.adoptRecords()...); ds.HasErrors() {
+		return ds
+	}
+	if ds = append(ds, p.prepare(ctx)...); ds.HasErrors() {
+		return ds
+	}
+	if p.o.Offline {
+		return append(ds, p.adoptUnresolved()...)
+	}
+	clusters, more := p.identify(ctx)
+	p.plan.Base.Clusters = clusters
+	if ds = append(ds, more...); ds.HasErrors() {
+		return ds
+	}
+	if p.o.NoRefresh {
+		return append(ds, p.adoptUnresolved()...)
+	}
+	started := p.engine.options.Now()
+	p.engine.emit(RefreshStarted{Total: len(p.records)})
+	ds = append(ds, p.refresh(ctx)...)
+	p.plan.Drift = p.drift()
+	p.engine.emit(RefreshDone{Total: len(p.records), Drifted: len(p.plan.Drift), Elapsed: p.engine.options.Now().Sub(started)})
+	return ds
+}
+
+// run makes the changes, their order and the outputs.
+func (p *planner) run(ctx context.Context) hcl.Diagnostics {
+	if ds := p.choose(); ds.HasErrors() {
+		return ds
+	}
+	switch p.o.Mode {
+	case plans.Destroy:
+		p.planOutputs(nil)
+	case plans.RefreshOnly:
+		p.acceptDrift()
+	default:
+		p.walk(ctx)
+	}
+	if p.ds.HasErrors() {
+		return p.ds
+	}
+	if p.o.Mode != plans.RefreshOnly {
+		p.planRemovals(ctx)
+	}
+	if p.ds.HasErrors() {
+		return p.ds
+	}
+	p.ds = append(p.ds, p.order()...)
+	return p.ds
+}
+
+// choose resolves --target and --replace.
+func (p *planner) choose() (ds hcl.Diagnostics) {
+	p.toReplace = map[addr.Instance]bool{}
+	for _, text := range p.o.Replace {
+		found, d := p.match(text)
+		if d != nil {
+			ds = append(ds, d)
+		}
+		for _, a := range found {
+			p.toReplace[a] = true
+		}
+	}
+	if len(p.o.Targets) == 0 {
+		return ds
+	}
+	p.wanted = map[addr.Instance]bool{}
+	var todo []addr.Instance
+	for _, text := range p.o.Targets {
+		found, d := p.match(text)
+		if d != nil {
+			ds = append(ds, d)
+		}
+		todo = append(todo, found...)
+	}
+	for len(todo) > 0 {
+		a := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if p.wanted[a] {
+			continue
+		}
+		p.wanted[a] = true
+		if p.o.Mode == plans.Destroy { // on the way down dependents come along
+			for b, rec := range p.records {
+				for _, d := range rec.DependsOn {
+					if d == a || d.Key == addr.NoKey && d.Resource == a.Resource {
+						todo = append(todo, b)
+					}
+				}
+			}
+			continue
+		}
+		if r := p.resources[a.Resource]; r != nil {
+			if i := r.byKey[a.Key]; i != nil {
+				for _, d := range slices.Concat(i.deps, i.eval) {
+					for _, other := range p.instancesOf(d) {
+						todo = append(todo, other.addr)
+					}
+				}
+			}
+		}
+	}
+	return ds
+}
+
+// match finds the instances that an address names: one, or all of a resource.
+func (p *planner) match(text string) (out []addr.Instance, d *hcl.Diagnostic) {
+	a, err := addr.Parse(text)
+	if err != nil {
+		return nil, diag.Errorf(CodeTarget, "Invalid address", "%q is not an address: %s.", text, err)
+	}
+	seen := map[addr.Instance]bool{}
+	take := func(b addr.Instance) {
+		if (b == a || a.Key == addr.NoKey && b.Resource == a.Resource) && !seen[b] {
+			seen[b] = true
+			out = append(out, b)
+		}
+	}
+	var known []string
+	for _, r := range p.sorted {
+		known = append(known, r.addr.String())
+		for _, i := range r.instances {
+			take(i.addr)
+		}
+	}
+	for b := range p.records {
+		take(b)
+	}
+	if len(out) == 0 {
+		return nil, diag.Errorf(CodeTarget, "No such address", "Neither configuration nor state has %s.%s", text, diag.Suggest(text, known))
+	}
+	return out, nil
+}
+
+// walk evaluates the configuration in the order of its references and plans every instance.
+func (p *planner) walk(ctx context.Context) {
+	g := p.evalGraph(true)
+	if _, err := g.Sort(); err != nil {
+		g = p.evalGraph(false) // what providers say about order must never stop an evaluation
+	}
+	report := dag.Walk(ctx, g, dag.WalkOptions[evalNode]{Limit: p.engine.options.Parallelism, Abort: ctx},
+		func(ctx context.Context, n evalNode, _ *dag.Slot) error { return p.visit(ctx, n) })
+	if report.Count(dag.Failed) == 0 && report.Err() != nil {
+		p.report(diag.FromError(CodeState, "Planning stopped", report.Err(), nil))
+	}
+}
+
+var errFailed = errors.New("failed") // its diagnostics have been reported
+
+func (p *planner) report(ds hcl.Diagnostics) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ds = append(p.ds, ds...)
+	if ds.HasErrors() {
+		return errFailed
+	}
+	return nil
+}
+
+func (p *planner) visit(ctx context.Context, n evalNode) error {
+	switch {
+	case n.local != "":
+		return p.report(p.evaluateLocal(n.local))
+	case n.output != "":
+		return p.report(p.planOutput(n.output))
+	case n.whole:
+		r := p.resources[n.inst.Resource]
+		if r == nil || r.expanded {
+			return nil
+		}
+		done, ds := p.expand(r, dynamic)
+		if !done {
+			return p.report(ds)
+		}
+		p.linkDynamic(r)
+		for _, i := range r.instances {
+			if err := p.planNode(ctx, i); err != nil {
+				return err
+			}
+		}
+		return p.report(ds)
+	}
+	return p.planNode(ctx, p.resources[n.inst.Resource].byKey[n.inst.Key])
+}
+
+func (w *world) evaluateLocal(name string) hcl.Diagnostics {
+	l := w.locals[name]
+	if len(l.nodes) == 0 && l.value != cty.NilVal { // nothing that planning finds out can change it
+		return l.diags
+	}
+	v, ds := l.cfg.Expr.Value(w.contextFor(l.refs, dynamic))
+	if ds.HasErrors() {
+		v = cty.DynamicVal
+	}
+	l.value = v
+	return ds
+}
+
+func (p *planner) planNode(ctx context.Context, i *instance) error {
+	var c *planned
+	var ds hcl.Diagnostics
+	switch {
+	case p.wanted != nil && !p.wanted[i.addr]:
+		c = p.leaveAlone(i)
+	case i.res.source != nil:
+		c, ds = p.planData(ctx, i)
+	default:
+		c, ds = p.planInstance(ctx, i)
+	}
+	p.mu.Lock()
+	if c != nil {
+		p.changes[i.addr] = c
+	}
+	p.mu.Unlock()
+	return p.report(ds)
+}
+
+// leaveAlone keeps an instance out of a plan with targets: references see what is recorded.
+func (p *planner) leaveAlone(i *instance) *planned {
+	i.value = cty.UnknownVal(i.res.schema.Block.Type())
+	rec := p.records[i.addr]
+	if rec == nil || rec.live.IsNull() {
+		return nil
+	}
+	i.value = i.res.schema.Block.MarkSensitive(rec.live)
+	c := p.newChange(i, rec)
+	c.Action, c.Before, c.After = plans.NoOp, i.value, i.value
+	c.DependsOn = rec.DependsOn
+	return &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
+}
+
+// acceptDrift makes a refresh-only plan: records follow the objects, objects stay as they are.
+func (p *planner) acceptDrift() {
+	for _, d := range p.plan.Drift {
+		rec := p.records[d.Addr]
+		c := *d
+		c.Action, c.Private, c.PriorPrivate = plans.NoOp, rec.private, rec.Private
+		p.changes[d.Addr] = &planned{Change: &c, oldDeps: rec.DependsOn, newDeps: rec.DependsOn, write: true}
+		c.DependsOn = rec.DependsOn
+	}
+}
+
+func (p *planner) newChange(i *instance, rec *record) *plans.Change {
+	c := &plans.Change{Addr: i.addr, Provider: i.res.cfg.Provider, Range: i.res.cfg.Range, DependsOn: i.deps, Protected: i.res.cfg.Lifecycle.PreventDestroy}
+	if rec != nil {
+		c.PriorPrivate, c.Revision = rec.private, rec.Revision
+		if rec.unresolved && rec.Revision == 0 {
+			c.Adopted = true
+		}
+	}
+	return c
+}
+
+// evaluate decodes the configuration of an instance, checks it, and keeps preconditions.
+func (w *world) evaluate(i *instance) (cty.Value, hcl.Diagnostics) {
+	v := i.config
+	var ds hcl.Diagnostics
+	ctx := (*hcl.EvalContext)(nil)
+	if v == cty.NilVal {
+		ctx = w.context(i, dynamic)
+		v, ds = i.res.schema.Block.Decode(i.res.cfg.Body, ctx)
+		if ds = i.place(ds); ds.HasErrors() {
+			return v, ds
+		}
+	}
+	if rules := i.res.cfg.Lifecycle.Preconditions; len(rules) > 0 {
+		if ctx == nil {
+			ctx = w.context(i, dynamic)
+		}
+		ds = append(ds, i.place(checkRules(rules, ctx, "Precondition"))...)
+	}
+	if !ds.HasErrors() {
+		ds = append(ds, w.checkConfig(i, v)...)
+	}
+	return v, ds
+}
+
+// postconditions checks an instance's value against its own rules.
+func (w *world) postconditions(i *instance) hcl.Diagnostics {
+	rules := i.res.cfg.Lifecycle.Postconditions
+	if len(rules) == 0 {
+		return nil
+	}
+	ctx := w.context(i, dynamic)
+	ctx.Variables["self"] = i.value
+	return i.place(checkRules(rules, ctx, "Postcondition"))
+}
+
+// deadline bounds one operation by the timeout of the configuration, if it has one.
+func (i *instance) deadline(ctx context.Context, op config.Operation) (context.Context, context.CancelFunc) {
+	if i.res == nil {
+		return context.WithCancel(ctx)
+	}
+	if d := i.res.cfg.Timeouts[op]; d > 0 {
+		return context.WithTimeoutCause(ctx, d, fmt.Errorf("the timeout of %s for %s has passed", d.Round(time.Second), op))
+	}
+	return context.WithCancel(ctx)
+}
+
+// hidden reports whether a value may not be stored in clear.
+func hidden(v cty.Value) bool { return schema.IsSensitive(v) || schema.IsEphemeral(v) }

@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/state"
+)
+
+// CodeUpgrade: a record cannot be brought to the present version of its type's schema.
+const CodeUpgrade diag.Code = "state.upgrade"
+
+// recordType returns what manages a record's type, or a diagnostic when nothing does.
+func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType, hcl.Diagnostics) {
+	p, ds := w.provider(rec.Provider, nil)
+	if p == nil {
+		return nil, nil, ds
+	}
+	t := p.types()[rec.Addr.Type]
+	if t == nil {
+		return nil, nil, append(ds, diag.Errorf(CodeUnknownType, "Unknown resource type",
+			"The state records %s, but the provider %q has no resource type %q. Use the version of meshplan that created it, or forget it with \"meshplan state rm\".", rec.Addr, p.name, rec.Addr.Type))
+	}
+	return p, t, ds
+}
+
+// adoptRecords makes sure that every record has its provider, and upgrades old records. It comes before the providers are configured.
+func (w *world) adoptRecords() (ds hcl.Diagnostics) {
+	for _, r := range w.snapshot.Records {
+		_, t, more := w.recordType(r)
+		ds = append(ds, more...)
+		if t == nil {
+			continue
+		}
+		rec := w.records[r.Addr]
+		v := rec.sealed.Plain
+		if u, ok := t.(providers.Upgrader); ok && r.SchemaVersion < t.Schema().Version {
+			up, err := u.Upgrade(r.SchemaVersion, v)
+			if err != nil {
+				ds = append(ds, diag.Errorf(CodeUpgrade, "Record cannot be upgraded", "The record of %s has version %d of its schema: %s.", r.Addr, r.SchemaVersion, err))
+				continue
+			}
+			v = up
+		}
+		rec.sealed.Plain = conform(&t.Schema().Block, v)
+		rec.live = rec.sealed.Plain
+	}
+	return ds
+}
+
+// refresh reads every recorded object, batched by type, and resolves writes whose outcome is unknown.
+func (w *world) refresh(ctx context.Context) hcl.Diagnostics {
+	type batch struct {
+		p       *provider
+		t       providers.ResourceType
+		records []*record
+		reqs    []providers.ReadRequest
+	}
+	batches := map[string]*batch{}
+	add := func(rec *record, req providers.ReadRequest) hcl.Diagnostics {
+		p, t, ds := w.recordType(rec.Record)
+		if t == nil {
+			return ds
+		}
+		key := p.key + " " + rec.Addr.Type
+		b := batches[key]
+		if b == nil {
+			b = &batch{p: p, t: t}
+			batches[key] = b
+		}
+		b.records, b.reqs = append(b.records, rec), append(b.reqs, req)
+		return nil
+	}
+	var ds hcl.Diagnostics
+	ds = append(ds, w.adoptUnresolved()...)
+	if ds.HasErrors() {
+		return ds
+	}
+	for _, a := range sortedKeys(w.records) {
+		rec := w.records[a]
+		ds = append(ds, add(rec, providers.ReadRequest{Owner: w.owner(a), Value: rec.sealed.Plain, Private: rec.Private, Unresolved: rec.unresolved})...)
+	}
+	var mu sync.Mutex // guards ds while the batches run
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, w.engine.options.Parallelism)
+	for _, key := range sortedStrings(batches) {
+		b := batches[key]
+		wg.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			got, more := b.t.Read(ctx, b.reqs)
+			mu.Lock()
+			defer mu.Unlock()
+			ds = append(ds, more...)
+			if more.HasErrors() || len(got) != len(b.reqs) {
+				if !more.HasErrors() {
+					ds = append(ds, diag.Errorf(CodeProviderBug, "Provider broke its promise", "Reading %d objects of %s gave %d answers.", len(b.reqs), key, len(got)))
+				}
+				return
+			}
+			for i, resp := range got {
+				ds = append(ds, w.take(b.records[i], resp)...)
+			}
+		})
+	}
+	wg.Wait()
+	return ds
+}
+
+// take applies one answer to its record.
+func (w *world) take(rec *record, resp providers.ReadResponse) hcl.Diagnostics {
+	var ds hcl.Diagnostics
+	for _, d := range resp.Diagnostics {
+		c := *d
+		if r := w.resources[rec.Addr.Resource]; r != nil && c.Subject == nil {
+			c.Subject = &r.cfg.DeclRange
+		}
+		ds = append(ds, diag.For(&c, rec.Addr.String()))
+	}
+	if ds.HasErrors() {
+		rec.failed = true
+		return ds
+	}
+	rec.live, rec.private = resp.Value, resp.Private
+	if rec.live == cty.NilVal {
+		rec.live = cty.NullVal(cty.DynamicPseudoType)
+	}
+	return ds
+}
+
+// adoptUnresolved turns intents without an outcome into records that are to be read with care.
+func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
+	for _, in := range w.snapshot.Unresolved {
+		if rec := w.records[in.Addr]; rec != nil {
+			rec.unresolved = true
+			continue
+		}
+		if in.Planned == nil {
+			continue // a deletion whose record is gone
+		}
+		v, err := w.decoder.Decode(in.Planned)
+		if err != nil {
+			ds = append(ds, diag.FromError(CodeState, "State cannot be read", err, nil)...)
+			continue
+		}
+		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Private: in.Private, Status: state.Incomplete, Run: in.Run}
+		w.records[in.Addr] = &record{Record: r, sealed: v, live: v.Plain, private: in.Private, unresolved: true}
+	}
+	return ds
+}
+
+// drift compares what was read with what is recorded.
+func (w *world) drift() (out []*plans.Change) {
+	for _, a := range sortedKeys(w.records) {
+		rec := w.records[a]
+		if rec.unresolved || rec.failed {
+			continue
+		}
+		plain, _ := unmark(rec.live)
+		before := rec.sealed.Plain
+		if same(plain, before) || w.sameButSecrets(rec, plain) {
+			continue
+		}
+		c := &plans.Change{Addr: a, Action: plans.Update, Reason: plans.BecauseDrifted, Provider: rec.Provider, Before: before, After: rec.live, Revision: rec.Revision}
+		for _, s := range rec.sealed.Secrets {
+			c.BeforeSecret = append(c.BeforeSecret, s.Path)
+		}
+		if plain.IsNull() {
+			c.Action, c.Reason, c.After = plans.Delete, plans.BecauseGone, cty.NullVal(before.Type())
+		}
+		if r := w.resources[a.Resource]; r != nil {
+			c.Range = r.cfg.Range
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// sameButSecrets reports whether a value differs from its record only in that secrets are readable, and they are the recorded ones.
+func (w *world) sameButSecrets(rec *record, plain cty.Value) bool {
+	if len(rec.sealed.Secrets) == 0 || plain.IsNull() {
+		return false
+	}
+	revealed, _ := rec.sealed.Reveal(plain, w.identity.Key)
+	return same(revealed, plain)
+}
+
+func (w *world) owner(a addr.Instance) providers.Owner {
+	return providers.Owner{Lineage: w.identity.Lineage, Address: a, Key: w.identity.Key}
+}
+
+func sortedKeys[V any](m map[addr.Instance]V) []addr.Instance {
+	out := make([]addr.Instance, 0, len(m))
+	for a := range m {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, addr.Compare)
+	return out
+}
+
+func sortedStrings[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, strings.Compare)
+	return out
+}

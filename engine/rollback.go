@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/internal/sealed"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/state"
+)
+
+// Rollback makes the plan that undoes runs: it restores every instance that they touched to the record that it had before.
+// It is an ordinary plan, to be shown, approved and applied like any other, and itself undoable. Steps that cannot be undone are listed
+// in the plan with the reason. The configuration serves provider blocks only; resources come from the records.
+func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptions) (*plans.Plan, hcl.Diagnostics) {
+	snap, err := e.store.Snapshot(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	undo, ds := e.runsToUndo(ctx, o)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	w, ds := e.world(c, o.Inputs, snap, false)
+	if ds.HasErrors() {
+		return nil, diag.Sort(ds)
+	}
+	r := &rollback{planner: &planner{world: w, o: PlanOptions{Inputs: o.Inputs, Mode: plans.Rollback}, changes: map[addr.Instance]*planned{}}, former: map[addr.Instance]*former{}}
+	r.plan = &plans.Plan{Mode: plans.Rollback, Created: e.options.Now().UTC(), Unfinished: uint64(snap.Unfinished), Reverts: &plans.Reverts{To: uint64(o.To)}}
+	r.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
+	for _, j := range undo {
+		r.plan.Reverts.Runs = append(r.plan.Reverts.Runs, uint64(j.Run.ID))
+	}
+	if !o.ToSet && o.To == 0 && len(undo) > 0 {
+		r.plan.Reverts.To = uint64(undo[len(undo)-1].Run.ID) - 1
+	}
+	ds = append(ds, r.make(ctx, undo)...)
+	if ds.HasErrors() {
+		return nil, diag.Sort(ds)
+	}
+	return r.plan, diag.Sort(ds)
+}
+
+// runsToUndo returns the journals of the runs to undo, newest first.
+func (e *Engine) runsToUndo(ctx context.Context, o RollbackOptions) ([]*state.Journal, hcl.Diagnostics) {
+	runs, err := e.store.Runs(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	if len(runs) == 0 {
+		return nil, hcl.Diagnostics{diag.Errorf(CodeNothing, "Nothing to roll back", "The state has no runs.")}
+	}
+	first := runs[len(runs)-1].ID
+	if o.To > 0 || o.ToSet {
+		first = o.To + 1
+		if o.To > runs[len(runs)-1].ID {
+			return nil, hcl.Diagnostics{diag.Errorf(CodeNothing, "No such run", "There is no run %d; the last one is run %d. See \"meshplan history\".", o.To, runs[len(runs)-1].ID)}
+		}
+		if runs[0].ID > first {
+			return nil, hcl.Diagnostics{diag.Errorf(CodeNothing, "Journal is gone", "The journal reaches back to run %d only, so what run %d left cannot be restored.", runs[0].ID, o.To)}
+		}
+	}
+	var out []*state.Journal
+	for _, r := range slices.Backward(runs) {
+		if r.ID < first {
+			break
+		}
+		j, err := e.store.Journal(ctx, r.ID)
+		if err != nil {
+			return nil, stateError(err)
+		}
+		out = append(out, j)
+	}
+	if len(out) == 0 {
+		return nil, hcl.Diagnostics{diag.Errorf(CodeNothing, "Nothing to roll back", "Run %d is the last one: the state is as it was after it.", o.To)}
+	}
+	return out, nil
+}
+
+// rollback is a planner that wants former records instead of a configuration.
+type rollback struct {
+	*planner
+	former map[addr.Instance]*former
+}
+
+// former is what an instance was before the runs that are undone; a nil record says that it did not exist.
+type former struct {
+	record *record
+	run    state.RunID
+}
+
+func (r *rollback) make(ctx context.Context, undo []*state.Journal) hcl.Diagnostics {
+	ds := r.collect(undo)
+	if ds.HasErrors() {
+		return ds
+	}
+	for _, f := range r.former {
+		if f.record != nil {
+			if _, _, more := r.recordType(f.record.Record); more.HasErrors() {
+				return append(ds, more...)
+			}
+		}
+	}
+	if ds = append(ds, r.start(ctx)...); ds.HasErrors() {
+		return ds
+	}
+	for _, a := range sortedKeys(r.former) {
+		c, more := r.undoInstance(ctx, a, r.former[a])
+		ds = append(ds, more...)
+		if c != nil {
+			r.changes[a] = c
+		}
+	}
+	r.leaveOthers()
+	if ds.HasErrors() {
+		return ds
+	}
+	r.planFormerOutputs(undo[len(undo)-1].Run.Outputs)
+	return append(ds, r.order()...)
+}
+
+// collect finds the first record of every instance that the runs touched, and what they did that cannot be undone.
+func (r *rollback) collect(undo []*state.Journal) (ds hcl.Diagnostics) {
+	for _, j := range slices.Backward(undo) { // oldest first: the first intent has the record to restore
+		for _, s := range j.Steps {
+			took := s.Outcome == nil || !s.Outcome.Failed || s.Outcome.After != nil
+			if !took {
+				continue
+			}
+			if s.Intent.Irreversible != "" {
+				r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: s.Intent.Addr, Run: uint64(j.Run.ID), Reason: s.Intent.Irreversible})
+				continue
+			}
+			if _, known := r.former[s.Intent.Addr]; known {
+				continue
+			}
+			f := &former{run: j.Run.ID}
+			if s.Intent.Before != nil {
+				before := *s.Intent.Before
+				before.Addr = s.Intent.Addr
+				rec, err := r.record(&before)
+				if err != nil {
+					return diag.FromError(CodeState, "State cannot be read", err, nil)
+				}
+				f.record = rec
+			}
+			r.former[s.Intent.Addr] = f
+		}
+	}
+	return nil
+}
+
+// undoInstance plans the way back of one instance.
+func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former) (*planned, hcl.Diagnostics) {
+	rec := r.records[a]
+	if f.record == nil {
+		if rec == nil {
+			return nil, nil
+		}
+		return r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
+	}
+	_, t, ds := r.recordType(f.record.Record)
+	if t == nil {
+		return nil, ds
+	}
+	block := &t.Schema().Block
+	value := sealed.Value{Plain: conform(block, f.record.sealed.Plain), Secrets: f.record.sealed.Secrets}
+	candidates := []cty.Value{}
+	if rec != nil {
+		candidates = append(candidates, rec.live)
+	}
+	want, missing := r.reveal(value, a, candidates)
+	if len(missing) > 0 {
+		r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: a, Run: uint64(f.run),
+			Reason: fmt.Sprintf("the former value of %s is a secret, of which only a fingerprint is kept; set it in the configuration and apply", diag.PathString(missing[0]))})
+		return nil, ds
+	}
+	i := &instance{addr: a, res: r.formerResource(a, f, t)}
+	c, more := r.planObject(ctx, i, rec, desired{config: block.Configured(want), deps: f.record.DependsOn})
+	if ds = append(ds, more...); ds.HasErrors() {
+		return nil, ds
+	}
+	if c.Action != plans.NoOp && c.Reason == plans.NoReason {
+		c.Reason = plans.BecauseRollback
+	}
+	c.Provider, c.Protected = f.record.Record.Provider, f.record.Protected
+	return c, ds
+}
+
+// reveal looks for a former secret in the places that may still hold it: the live object and the configuration.
+func (r *rollback) reveal(v sealed.Value, a addr.Instance, candidates []cty.Value) (cty.Value, []cty.Path) {
+	if res := r.resources[a.Resource]; res != nil {
+		if i := res.byKey[a.Key]; i != nil && len(v.Secrets) > 0 {
+			if config, ds := res.schema.Block.Decode(res.cfg.Body, r.context(i, static)); !ds.HasErrors() {
+				candidates = append(candidates, config)
+			}
+		}
+	}
+	out, missing := v.Reveal(cty.NilVal, nil)
+	for _, c := range candidates {
+		if len(missing) == 0 {
+			break
+		}
+		out, missing = v.Reveal(c, r.identity.Key)
+	}
+	return out, missing
+}
+
+// formerResource stands for the block of a former record; the real one is used for positions when it still exists.
+func (r *rollback) formerResource(a addr.Instance, f *former, t providers.ResourceType) *resource {
+	if res := r.resources[a.Resource]; res != nil && res.typ != nil {
+		return res
+	}
+	return &resource{addr: a.Resource, typ: t, schema: t.Schema(), cfg: &config.Resource{Addr: a.Resource, Body: hcl.EmptyBody(), Provider: f.record.Record.Provider}, inverted: map[addr.Resource]bool{}}
+}
+
+// leaveOthers adds the records that the runs did not touch: they carry order between those that they did.
+func (r *rollback) leaveOthers() {
+	for _, a := range sortedKeys(r.records) {
+		if r.changes[a] != nil {
+			continue
+		}
+		rec := r.records[a]
+		v := rec.live
+		if p, ok := r.providers[rec.Record.Provider]; ok {
+			if t := p.types()[a.Type]; t != nil {
+				v = t.Schema().Block.MarkSensitive(v)
+			}
+		}
+		c := &plans.Change{Addr: a, Action: plans.NoOp, Provider: rec.Record.Provider, Before: v, After: v, DependsOn: rec.DependsOn, Protected: rec.Protected, Revision: rec.Revision}
+		r.changes[a] = &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
+	}
+}
+
+// planFormerOutputs restores the outputs as they were before the oldest run that is undone.
+func (r *rollback) planFormerOutputs(was map[string]state.Output) {
+	r.plan.Reverts.Outputs = map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		r.plan.Reverts.Outputs[name] = was[name].Value
+		after, err := r.decoder.Decode(was[name].Value)
+		if err != nil {
+			continue
+		}
+		o := plans.OutputChange{Name: name, After: after.Plain, Sensitive: was[name].Sensitive}
+		if before, had := r.outputBefore(name); had {
+			o.Before = before.Plain
+			if o.Sensitive && before.Same(after) {
+				o.Before = o.After
+			}
+		}
+		if o.Sensitive {
+			o.After = o.After.Mark(schema.Sensitive)
+		}
+		r.plan.Outputs = append(r.plan.Outputs, o)
+	}
+	keep := map[string]*output{}
+	for name := range was {
+		keep[name] = &output{}
+	}
+	r.planOutputs(keep)
+}

@@ -1,0 +1,435 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/dag"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/internal/sealed"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/state"
+)
+
+// visit carries out one step.
+func (a *applier) visit(ctx context.Context, n int, slot *dag.Slot) error {
+	s := a.plan.Steps[n]
+	if s.Op == plans.OpPass || a.done[n] {
+		return nil
+	}
+	c := a.plan.Changes[s.Change]
+	switch s.Op {
+	case plans.OpRecord, plans.OpForget:
+		return a.failed(a.settle(c, s.Op))
+	}
+	started := a.engine.options.Now()
+	a.engine.emit(StepStarted{Step: a.step(n)})
+	a.mu.Lock()
+	a.running[n] = true
+	a.mu.Unlock()
+	run := &stepRun{a: a, n: n, c: c, op: s.Op, started: started, slot: slot}
+	var ds hcl.Diagnostics
+	if s.Op == plans.OpRead {
+		ds = a.readNow(ctx, c)
+	} else {
+		ds = run.write(ctx)
+	}
+	elapsed := a.engine.options.Now().Sub(started)
+	a.mu.Lock()
+	delete(a.running, n)
+	a.ds = append(a.ds, ds...)
+	a.mu.Unlock()
+	if ds.HasErrors() {
+		a.engine.emit(StepFailed{Step: a.step(n), Elapsed: elapsed, Diagnostics: ds})
+		return errFailed
+	}
+	a.engine.emit(StepDone{Step: a.step(n), Elapsed: elapsed})
+	return nil
+}
+
+func (a *applier) failed(ds hcl.Diagnostics) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ds = append(a.ds, ds...)
+	if ds.HasErrors() {
+		return errFailed
+	}
+	return nil
+}
+
+// settle writes or removes a record without touching the object.
+func (a *applier) settle(c *plans.Change, op plans.Op) hcl.Diagnostics {
+	if op == plans.OpForget {
+		if err := a.writer.Settle(nil, []addr.Instance{c.Addr}); err != nil {
+			return stateError(err)
+		}
+		a.count(c, op)
+		return nil
+	}
+	if plainOf(c.After).IsNull() {
+		if err := a.writer.Settle(nil, []addr.Instance{c.Addr}); err != nil {
+			return stateError(err)
+		}
+		return nil
+	}
+	status := state.Ready
+	rec := a.records[c.Addr]
+	if rec != nil {
+		status = rec.Status
+	}
+	r, ds := a.makeRecord(c, c.After, c.PriorPrivate, status)
+	if ds.HasErrors() {
+		return ds
+	}
+	if rec != nil && len(c.AfterSecret) > 0 { // secrets that a plan file left out keep their fingerprints
+		r.Value = rec.Value
+	}
+	if err := a.writer.Settle([]*state.Record{r}, nil); err != nil {
+		return stateError(err)
+	}
+	return nil
+}
+
+// readNow reads a data source that had to wait for the apply.
+func (a *applier) readNow(ctx context.Context, c *plans.Change) hcl.Diagnostics {
+	i := a.instance(c)
+	v, ds := a.evaluate(i)
+	if ds.HasErrors() {
+		return ds
+	}
+	got, more := a.readData(ctx, i, v)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return ds
+	}
+	i.value = got
+	i.res.forget()
+	return append(ds, a.postconditions(i)...)
+}
+
+// instance returns the instance that a change is about; one without a block for what is recorded only.
+func (a *applier) instance(c *plans.Change) *instance {
+	if r := a.resources[c.Addr.Resource]; r != nil {
+		if i := r.byKey[c.Addr.Key]; i != nil {
+			return i
+		}
+		return &instance{addr: c.Addr, res: r}
+	}
+	return &instance{addr: c.Addr}
+}
+
+// stepRun is one write in progress; it is what providers see as providers.Step.
+type stepRun struct {
+	a       *applier
+	n       int
+	c       *plans.Change
+	op      plans.Op
+	started time.Time
+
+	mu   sync.Mutex // guards slot and released
+	slot *dag.Slot
+}
+
+func (s *stepRun) Progress(p providers.Progress) {
+	p.Message = diag.Scrub(p.Message)
+	s.a.engine.emit(StepProgress{Step: s.a.step(s.n), Progress: p, Elapsed: s.a.engine.options.Now().Sub(s.started)})
+}
+
+func (s *stepRun) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slot.Release()
+}
+
+func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
+	r, ds := s.a.makeRecord(s.c, s.marked(v), private, state.Incomplete)
+	if ds.HasErrors() {
+		return ds
+	}
+	return s.a.writer.Checkpoint(s.n, r)
+}
+
+// marked puts the marks of the plan and of the schema back onto a value from a provider.
+func (s *stepRun) marked(v cty.Value) cty.Value {
+	plain, own := unmark(v)
+	_, planned := unmark(s.c.After)
+	for _, p := range s.c.AfterSecret {
+		planned = append(planned, cty.PathValueMarks{Path: p, Marks: cty.NewValueMarks(schema.Sensitive)})
+	}
+	v = remark(plain, append(own, planned...))
+	if t := s.a.typeOf(s.c); t != nil {
+		v = t.Schema().Block.MarkSensitive(v)
+	}
+	return v
+}
+
+func (a *applier) typeOf(c *plans.Change) providers.ResourceType {
+	p, ds := a.provider(c.Provider, nil)
+	if ds.HasErrors() {
+		return nil
+	}
+	return p.types()[c.Addr.Type]
+}
+
+// write creates, updates or deletes one object between an intent and its outcome.
+func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
+	a, c := s.a, s.c
+	i := a.instance(c)
+	t := a.typeOf(c)
+	if t == nil {
+		return hcl.Diagnostics{diag.Errorf(CodeUnknownType, "Unknown resource type", "There is no resource type %q any more.", c.Addr.Type)}
+	}
+	block := &t.Schema().Block
+	req := providers.ApplyRequest{Owner: a.owner(c.Addr), Prior: block.Null(), Config: block.Null(), Planned: block.Null(),
+		PriorPrivate: c.PriorPrivate, PlannedPrivate: c.Private, Step: s}
+	var ds hcl.Diagnostics
+	rec := a.records[c.Addr]
+	if !(c.Action == plans.Replace && s.op == plans.OpCreate) {
+		req.Prior = plainOf(c.Before)
+	}
+	if s.op != plans.OpDelete {
+		if ds = s.configure(i, &req); ds.HasErrors() {
+			return ds
+		}
+	}
+	if ds = append(ds, s.resume(ctx, t, rec, &req)...); ds.HasErrors() {
+		return ds
+	}
+	before := (*state.Record)(nil)
+	if rec != nil && rec.Revision > 0 && !(c.Action == plans.Replace && s.op == plans.OpCreate) {
+		before = rec.Record
+	}
+	if err := a.writer.Intend(s.intent(before, req.Planned)); err != nil {
+		return append(ds, stateError(err)...)
+	}
+	opCtx, cancel := i.deadline(ctx, operation(s.op))
+	defer cancel()
+	resp, more := t.Apply(opCtx, req)
+	if more.HasErrors() && opCtx.Err() != nil && ctx.Err() == nil {
+		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
+	}
+	ds = append(ds, i.place(more)...)
+	return append(ds, s.settle(i, before, resp, &req, ds.HasErrors())...)
+}
+
+const (
+	// CodeTimeout: an operation took longer than its block's timeouts allow.
+	CodeTimeout diag.Code = "apply.timeout"
+	// CodeUnknownNow: a value is not known although everything that it depends on has been applied.
+	CodeUnknownNow diag.Code = "apply.unknown-value"
+)
+
+func operation(op plans.Op) config.Operation {
+	switch op {
+	case plans.OpCreate:
+		return config.OpCreate
+	case plans.OpDelete:
+		return config.OpDelete
+	}
+	return config.OpUpdate
+}
+
+// configure evaluates the configuration with what has been applied and holds it to the plan.
+func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Diagnostics) {
+	c := s.c
+	planned, _ := unmark(c.After)
+	var config cty.Value
+	if s.a.plan.Mode == plans.Rollback {
+		t := s.a.typeOf(c)
+		config = known(t.Schema().Block.Configured(planned))
+		if len(c.AfterSecret) > 0 {
+			return hcl.Diagnostics{diag.Errorf(CodeSecretNeeded, "Secret is needed", "Rolling %s back needs a secret value that a plan file does not hold. Run \"meshplan rollback\" without a saved plan.", c.Addr)}
+		}
+	} else {
+		if i.res.cfg.ForEach != nil && i.each == cty.NilVal {
+			if ds = s.a.evaluateEach(i.res); ds.HasErrors() {
+				return ds
+			}
+		}
+		v, more := s.a.evaluate(i)
+		if ds = append(ds, more...); ds.HasErrors() {
+			return ds
+		}
+		config, _ = unmark(v)
+		if rec := s.a.records[c.Addr]; rec != nil && (i.res.cfg.Lifecycle.IgnoreAll || len(i.res.cfg.Lifecycle.IgnoreChanges) > 0) {
+			config = s.keepIgnored(i, config)
+		}
+	}
+	if !config.IsWhollyKnown() {
+		path := firstUnknown(config)
+		return append(ds, i.place(hcl.Diagnostics{diag.At(diag.Errorf(CodeUnknownNow, "Value is not known",
+			"%s of %s depends on something that is only known after %s itself has been applied.", diag.PathString(path), c.Addr, c.Addr), path)})...)
+	}
+	req.Config = config
+	req.Planned = resolve(planned, config, c.AfterSecret)
+	if t := s.a.typeOf(c); t != nil {
+		for name, at := range t.Schema().Block.Attributes {
+			if !at.Settable() || at.Computed {
+				continue
+			}
+			if path, ok := agrees(planned.GetAttr(name), config.GetAttr(name), under(c.AfterSecret, name)); !ok {
+				return append(ds, i.place(hcl.Diagnostics{diag.Errorf(CodeStale, "Configuration has changed since the plan",
+					"The value of %s is no longer what the plan shows for %s. It depends on something outside the plan, such as a file or the time: plan again.", name+textPath(path), c.Addr)})...)
+			}
+		}
+	}
+	return ds
+}
+
+// under returns what is left of the paths that start with an attribute.
+func under(paths []cty.Path, name string) (out []cty.Path) {
+	for _, p := range paths {
+		if len(p) == 0 {
+			out = append(out, p)
+		} else if a, ok := p[0].(cty.GetAttrStep); ok && a.Name == name {
+			out = append(out, p[1:])
+		}
+	}
+	return out
+}
+
+// keepIgnored gives ignored attributes the values that the plan kept.
+func (s *stepRun) keepIgnored(i *instance, config cty.Value) cty.Value {
+	planned, _ := unmark(s.c.After)
+	if i.res.cfg.Lifecycle.IgnoreAll {
+		return known(i.res.schema.Block.Configured(planned))
+	}
+	for _, t := range i.res.cfg.Lifecycle.IgnoreChanges {
+		config = setAt(config, planned, toPath(t))
+	}
+	return config
+}
+
+// resume looks at the live object first when an earlier write has no known outcome.
+func (s *stepRun) resume(ctx context.Context, t providers.ResourceType, rec *record, req *providers.ApplyRequest) hcl.Diagnostics {
+	if rec == nil || !rec.unresolved || s.c.Adopted {
+		return nil
+	}
+	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: rec.sealed.Plain, Private: rec.Private, Unresolved: true}})
+	if ds.HasErrors() || len(got) != 1 {
+		return ds
+	}
+	if ds = append(ds, got[0].Diagnostics...); ds.HasErrors() {
+		return ds
+	}
+	if plain := plainOf(got[0].Value); plain != cty.NilVal && !plain.IsNull() {
+		req.Prior, req.PriorPrivate = plain, got[0].Private
+	}
+	return ds
+}
+
+func (s *stepRun) intent(before *state.Record, planned cty.Value) state.Intent {
+	in := state.Intent{Run: s.a.writer.ID(), Step: s.n, Addr: s.c.Addr, Op: s.op.String(), Before: before, Private: s.c.Private,
+		Provider: s.c.Provider, At: s.a.engine.options.Now().UTC(), Irreversible: s.c.Reverse.Reason, Deps: s.a.plan.Steps[s.n].Deps}
+	if !planned.IsNull() {
+		if b, err := sealed.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
+			in.Planned = b
+		}
+	}
+	return in
+}
+
+// settle commits the outcome together with the record.
+func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, failed bool) (ds hcl.Diagnostics) {
+	a, c := s.a, s.c
+	v := resp.Value
+	if v == cty.NilVal {
+		v = cty.NullVal(cty.DynamicPseudoType)
+	}
+	plain, _ := unmark(v)
+	if !failed {
+		if d := s.consistent(i, plain, req); d != nil {
+			ds = append(ds, d)
+			failed = true
+		}
+	}
+	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, At: a.engine.options.Now().UTC()}
+	status := state.Ready
+	if failed {
+		status = state.Incomplete
+		out.Error = fmt.Sprintf("%s failed", s.op)
+	}
+	switch {
+	case !plain.IsNull() && plain.IsWhollyKnown():
+		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
+		ds = append(ds, more...)
+		out.After = r
+	case failed && before != nil: // nothing is known of an effect: the former record stays, to be looked at again
+		kept := *before
+		kept.Status = state.Incomplete
+		out.After = &kept
+	}
+	if err := a.writer.Record(out); err != nil {
+		return append(ds, stateError(err)...)
+	}
+	if failed || ds.HasErrors() {
+		return ds
+	}
+	if s.op != plans.OpDelete {
+		i.value = s.marked(v)
+		if i.res != nil {
+			i.res.forget()
+			if a.plan.Mode != plans.Rollback {
+				ds = append(ds, a.postconditions(i)...)
+			}
+		}
+	}
+	a.count(c, s.op)
+	return ds
+}
+
+// consistent holds a provider to its plan.
+func (s *stepRun) consistent(i *instance, got cty.Value, req *providers.ApplyRequest) *hcl.Diagnostic {
+	if s.op == plans.OpDelete {
+		if !got.IsNull() {
+			return providerBug(i, "After deleting %s it returned a value.", s.c.Addr)
+		}
+		return nil
+	}
+	if got.IsNull() || !got.IsWhollyKnown() {
+		return providerBug(i, "After applying %s it returned a value that is null or not known.", s.c.Addr)
+	}
+	if path, ok := agrees(req.Planned, got, nil); !ok {
+		return providerBug(i, "It planned another value for %s than it applied, at %q.", s.c.Addr, diag.PathString(path))
+	}
+	return nil
+}
+
+func (a *applier) count(c *plans.Change, op plans.Op) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case op == plans.OpForget:
+		a.summary.Forgot++
+	case c.Action == plans.Replace && op == plans.OpCreate:
+		a.summary.Replaced++
+	case c.Action == plans.Replace:
+	case op == plans.OpCreate:
+		a.summary.Created++
+	case op == plans.OpUpdate:
+		a.summary.Updated++
+	case op == plans.OpDelete:
+		a.summary.Deleted++
+	}
+}
+
+// makeRecord seals a value into a record.
+func (a *applier) makeRecord(c *plans.Change, v cty.Value, private []byte, status state.Status) (*state.Record, hcl.Diagnostics) {
+	b, err := sealed.Encode(sealed.Seal(v, a.identity.Key))
+	if err != nil {
+		return nil, diag.FromError(CodeState, "Value cannot be recorded", err, nil)
+	}
+	r := &state.Record{Addr: c.Addr, Provider: c.Provider, Value: b, Private: private, DependsOn: c.DependsOn, Status: status, Protected: c.Protected, Run: a.writer.ID()}
+	if t := a.typeOf(c); t != nil {
+		r.SchemaVersion = t.Schema().Version
+	}
+	return r, nil
+}

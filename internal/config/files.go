@@ -1,0 +1,165 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/json"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/lang"
+)
+
+// MaxFileBytes is the size of the largest configuration or variable file.
+const MaxFileBytes = 16 << 20
+
+// The endings of file names; each may be followed by `.json` for the JSON syntax.
+const (
+	configSuffix = ".mesh.hcl"
+	autoSuffix   = ".auto.vars.hcl"
+	jsonSuffix   = ".json"
+)
+
+// source is one configuration file.
+type source struct {
+	name string // without the directory
+	path string
+	text []byte
+	file *hcl.File // nil when nothing of it could be parsed
+}
+
+// readSources reads and parses the configuration files of a directory in the order of their names.
+func readSources(dir string) ([]source, hcl.Diagnostics) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, hcl.Diagnostics{unreadable("Directory cannot be read", dir, err)}
+	}
+	var out []source
+	for _, e := range entries { // sorted by name
+		if named(e.Name(), configSuffix) {
+			out = append(out, source{name: e.Name(), path: filepath.Join(dir, e.Name())})
+		}
+	}
+	if len(out) == 0 {
+		return nil, hcl.Diagnostics{noConfiguration(dir, entries)}
+	}
+	// Parsing is most of the work of loading, and files do not depend on each other.
+	found := make([]hcl.Diagnostics, len(out))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(len(out), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
+				out[i].text, out[i].file, found[i] = parseFile(out[i].path)
+			}
+		})
+	}
+	workers.Wait()
+	return out, slices.Concat(found...)
+}
+
+// named reports whether a file name ends so, in either syntax. Hidden files and the leftovers of editors do not count.
+func named(name, suffix string) bool {
+	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "#") && (strings.HasSuffix(name, suffix) || strings.HasSuffix(name, suffix+jsonSuffix))
+}
+
+func noConfiguration(dir string, entries []fs.DirEntry) *hcl.Diagnostic {
+	detail := fmt.Sprintf("The directory %q has no file that ends in %s or %s%s. Name another directory with -C, or start one with \"meshplan init\".",
+		dir, configSuffix, configSuffix, jsonSuffix)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tf") {
+			detail += fmt.Sprintf(" The file %s is Terraform's; meshplan has the same language, but its own resource types.", e.Name())
+			break
+		}
+	}
+	return diag.Error(CodeNoConfiguration, "No configuration files", detail, nil)
+}
+
+// parseFile reads and parses one file. The text and the file are nil when it could not be read; a file with syntax
+// errors holds what could be understood.
+func parseFile(path string) ([]byte, *hcl.File, hcl.Diagnostics) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, nil, hcl.Diagnostics{unreadable("File cannot be read", path, err)}
+	}
+	file, ds := parse(text, path)
+	return text, file, ds
+}
+
+// parse picks the syntax by the file's name.
+func parse(text []byte, path string) (*hcl.File, hcl.Diagnostics) {
+	start := hcl.Range{Filename: path, Start: hcl.InitialPos, End: hcl.InitialPos}
+	if strings.HasSuffix(path, jsonSuffix) {
+		if d := lang.CheckNesting(text, lang.JSON, start); d != nil {
+			return nil, hcl.Diagnostics{d}
+		}
+		file, ds := json.Parse(text, path)
+		return file, coded(ds, CodeSyntax)
+	}
+	if d := lang.CheckNesting(text, lang.Native, start); d != nil {
+		return nil, hcl.Diagnostics{d}
+	}
+	file, ds := hclsyntax.ParseConfig(text, path, hcl.InitialPos)
+	return file, coded(ds, CodeSyntax)
+}
+
+// readFile reads a regular file of bounded size.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+	if err == nil && len(b) > MaxFileBytes {
+		err = fmt.Errorf("it is larger than %d MiB; split it into several files", MaxFileBytes>>20)
+	}
+	return b, err
+}
+
+func unreadable(summary, path string, err error) *hcl.Diagnostic {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return diag.Error(CodeUnreadable, summary, fmt.Sprintf("%q does not exist.", path), nil)
+	}
+	return diag.Error(CodeUnreadable, summary, fmt.Sprintf("%q cannot be read: %s.", path, err), nil)
+}
+
+// hashSources is the identity of a configuration: names and contents, each with its length, so that moving bytes from one
+// to another makes a difference.
+func hashSources(sources []source) string {
+	h := sha256.New()
+	for _, s := range sources {
+		for _, part := range [][]byte{[]byte(s.name), s.text} {
+			var n [8]byte
+			binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+			h.Write(n[:])
+			h.Write(part)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

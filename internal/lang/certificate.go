@@ -1,0 +1,81 @@
+package lang
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// certificateFunction describes the first certificate in PEM text: the leaf, in a chain. Times are RFC 3339 in UTC, the
+// serial number is decimal and the fingerprint is lower-case hexadecimal.
+func certificateFunction() function.Function {
+	t := cty.Object(map[string]cty.Type{
+		"subject":            cty.String,
+		"issuer":             cty.String,
+		"not_before":         cty.String,
+		"not_after":          cty.String,
+		"serial_number":      cty.String,
+		"fingerprint_sha256": cty.String,
+		"is_ca":              cty.Bool,
+		"dns_names":          cty.List(cty.String),
+		"uris":               cty.List(cty.String),
+	})
+	return stringFunction(t, func(a []string) (cty.Value, error) {
+		c, err := firstCertificate([]byte(a[0]))
+		if err != nil {
+			return cty.NilVal, err
+		}
+		uris := make([]string, len(c.URIs))
+		for i, u := range c.URIs {
+			uris[i] = u.String()
+		}
+		sum := sha256.Sum256(c.Raw)
+		return cty.ObjectVal(map[string]cty.Value{
+			"subject":            cty.StringVal(c.Subject.String()),
+			"issuer":             cty.StringVal(c.Issuer.String()),
+			"not_before":         cty.StringVal(c.NotBefore.UTC().Format(time.RFC3339)),
+			"not_after":          cty.StringVal(c.NotAfter.UTC().Format(time.RFC3339)),
+			"serial_number":      cty.StringVal(c.SerialNumber.String()),
+			"fingerprint_sha256": cty.StringVal(hex.EncodeToString(sum[:])),
+			"is_ca":              cty.BoolVal(c.BasicConstraintsValid && c.IsCA),
+			"dns_names":          stringList(c.DNSNames),
+			"uris":               stringList(uris),
+		}), nil
+	}, "pem")
+}
+
+// firstCertificate passes over blocks of other types. Errors never quote the text: it may hold a private key.
+func firstCertificate(text []byte) (*x509.Certificate, error) {
+	found := "nothing in PEM form"
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return nil, function.NewArgErrorf(0, "there is no certificate in it, only %s", found)
+		}
+		if block.Type != "CERTIFICATE" {
+			found = "PEM blocks of other types"
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, function.NewArgErrorf(0, "the certificate cannot be read: %s", err)
+		}
+		return c, nil
+	}
+}
+
+func stringList(in []string) cty.Value {
+	if len(in) == 0 {
+		return cty.ListValEmpty(cty.String)
+	}
+	out := make([]cty.Value, len(in))
+	for i, s := range in {
+		out[i] = cty.StringVal(s)
+	}
+	return cty.ListVal(out)
+}

@@ -1,0 +1,382 @@
+package lang
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+// maxProduct is how many combinations setproduct makes at most.
+const maxProduct = 1 << 18
+
+// lengthFunction counts the elements of a collection, the attributes of an object or the characters of a string. The
+// number is known as soon as the type or the refinements tell.
+func lengthFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			t := args[0].Type()
+			if t == cty.String || t == cty.DynamicPseudoType || t.IsTupleType() || t.IsObjectType() || t.IsCollectionType() {
+				return cty.Number, nil
+			}
+			return cty.NilType, function.NewArgErrorf(0, "a string, a collection or an object is required, not %s", t.FriendlyName())
+		},
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, marks := args[0].Unmark() // what is inside may be secret, how much of it is not
+			t := v.Type()
+			var n cty.Value
+			var err error
+			switch {
+			case t == cty.DynamicPseudoType:
+				n = cty.UnknownVal(cty.Number)
+			case t == cty.String:
+				n, err = stdlib.StrlenFunc.Call([]cty.Value{v})
+			case t.IsTupleType():
+				n = cty.NumberIntVal(int64(t.Length()))
+			case t.IsObjectType():
+				n = cty.NumberIntVal(int64(len(t.AttributeTypes())))
+			default:
+				n = v.Length()
+			}
+			return n.WithMarks(marks), err
+		},
+	})
+}
+
+// indexFunction finds the first element equal to a value.
+func indexFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{
+			{Name: "list", Type: cty.DynamicPseudoType},
+			{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true},
+		},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if t := args[0].Type(); !t.IsListType() && !t.IsTupleType() {
+				return cty.NilType, function.NewArgErrorf(0, "a list is required, not %s", t.FriendlyName())
+			}
+			return cty.Number, nil
+		},
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			for it := args[0].ElementIterator(); it.Next(); {
+				i, e := it.Element()
+				eq, err := stdlib.Equal(e, args[1])
+				if err != nil {
+					return cty.NilVal, err
+				}
+				if !eq.IsKnown() {
+					return cty.UnknownVal(cty.Number), nil
+				}
+				if eq.True() {
+					return i, nil
+				}
+			}
+			return cty.NilVal, errors.New("the value is not in the list")
+		},
+	})
+}
+
+// lookupFunction reads one element of a map or attribute of an object, or else a default. The rest of the map may be unknown.
+func lookupFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{
+			{Name: "map", Type: cty.DynamicPseudoType, AllowMarked: true},
+			{Name: "key", Type: cty.String, AllowMarked: true},
+		},
+		VarParam: &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if len(args) > 3 {
+				return cty.NilType, fmt.Errorf("lookup takes two or three arguments, not %d", len(args))
+			}
+			t := args[0].Type()
+			switch {
+			case t.IsObjectType():
+				key, ok := text(args[1])
+				switch {
+				case !ok:
+					return cty.DynamicPseudoType, nil
+				case t.HasAttribute(key):
+					return t.AttributeType(key), nil
+				case len(args) == 3:
+					return args[2].Type(), nil
+				}
+				return cty.NilType, function.NewArgErrorf(1, "the object has no such attribute, and there is no default")
+			case t.IsMapType():
+				if len(args) == 3 {
+					if _, err := convert.Convert(args[2], t.ElementType()); err != nil {
+						return cty.NilType, function.NewArgErrorf(2, "the default must have the type of the map's elements: %s", err)
+					}
+				}
+				return t.ElementType(), nil
+			}
+			return cty.NilType, function.NewArgErrorf(0, "a map or an object is required, not %s", t.FriendlyName())
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			m, marks := args[0].Unmark()
+			key, keyMarks := args[1].Unmark()
+			var out cty.Value
+			switch name := key.AsString(); {
+			case m.Type().IsObjectType() && m.Type().HasAttribute(name):
+				out = m.GetAttr(name)
+			case m.Type().IsMapType() && m.HasIndex(key).True():
+				out = m.Index(key)
+			case len(args) == 3:
+				var err error
+				if out, err = convert.Convert(args[2], t); err != nil {
+					return cty.NilVal, function.NewArgError(2, err)
+				}
+			default:
+				return cty.NilVal, function.NewArgErrorf(1, "the map has no such key, and there is no default")
+			}
+			return out.WithMarks(marks, keyMarks), nil
+		},
+	})
+}
+
+// coalesceFunction returns the first argument that is neither null nor the empty string.
+func coalesceFunction() function.Function {
+	return function.New(&function.Spec{
+		VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			types := make([]cty.Type, len(args))
+			for i, a := range args {
+				types[i] = a.Type()
+			}
+			t, _ := convert.UnifyUnsafe(types)
+			if t == cty.NilType {
+				return t, errors.New("all arguments must have the same type")
+			}
+			return t, nil
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			var skipped []cty.ValueMarks // a secret that was empty still decided the result
+			for _, a := range args {
+				v, err := convert.Convert(a, t)
+				if err != nil {
+					return cty.NilVal, err
+				}
+				plain, marks := v.Unmark()
+				if !plain.IsKnown() {
+					return cty.UnknownVal(t).WithMarks(append(skipped, marks)...), nil
+				}
+				if plain.IsNull() || t == cty.String && plain.AsString() == "" {
+					skipped = append(skipped, marks)
+					continue
+				}
+				return v.WithMarks(skipped...), nil
+			}
+			return cty.NilVal, errors.New("every argument is null or an empty string")
+		},
+	})
+}
+
+// quantifier makes alltrue (stop at false) and anytrue (stop at true). Null counts as false.
+func quantifier(stop bool) function.Function {
+	return function.New(&function.Spec{
+		Params:       []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
+		Type:         function.StaticReturnType(cty.Bool),
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			result := cty.BoolVal(!stop)
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				switch {
+				case !e.IsKnown():
+					result = cty.UnknownVal(cty.Bool)
+				case (!e.IsNull() && e.True()) == stop:
+					return cty.BoolVal(stop), nil
+				}
+			}
+			return result, nil
+		},
+	})
+}
+
+// oneFunction turns a collection of no or one element into null or the element.
+func oneFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			t := args[0].Type()
+			switch {
+			case t.IsListType() || t.IsSetType():
+				return t.ElementType(), nil
+			case t.IsTupleType() && t.Length() == 0:
+				return cty.DynamicPseudoType, nil
+			case t.IsTupleType() && t.Length() == 1:
+				return t.TupleElementType(0), nil
+			case t.IsTupleType():
+				return cty.NilType, errNotOne(t.Length())
+			}
+			return cty.NilType, function.NewArgErrorf(0, "a list, set or tuple is required, not %s", t.FriendlyName())
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			n := args[0].Length()
+			if !n.IsKnown() {
+				return cty.UnknownVal(t), nil
+			}
+			switch n := args[0].LengthInt(); n {
+			case 0:
+				return cty.NullVal(t), nil
+			case 1:
+				it := args[0].ElementIterator()
+				it.Next()
+				_, e := it.Element()
+				return e, nil
+			default:
+				return cty.NilVal, errNotOne(n)
+			}
+		},
+	})
+}
+
+func errNotOne(n int) error {
+	return function.NewArgErrorf(0, "it has %d elements, where none or one is expected", n)
+}
+
+// sumFunction adds the numbers of a list, a set or a tuple.
+func sumFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if t := args[0].Type(); !t.IsListType() && !t.IsSetType() && !t.IsTupleType() {
+				return cty.NilType, function.NewArgErrorf(0, "a list, set or tuple of numbers is required, not %s", t.FriendlyName())
+			}
+			return cty.Number, nil
+		},
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() {
+				return cty.UnknownVal(cty.Number), nil
+			}
+			if args[0].LengthInt() == 0 {
+				return cty.NilVal, function.NewArgErrorf(0, "nothing cannot be added up: the list is empty")
+			}
+			total := cty.Zero
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				n, err := convert.Convert(e, cty.Number)
+				if err != nil || n.IsNull() {
+					return cty.NilVal, function.NewArgErrorf(0, "every element must be a number")
+				}
+				total = total.Add(n)
+			}
+			return total, nil
+		},
+	})
+}
+
+// matchKeysFunction picks the values whose key, at the same place in a second list, is in a third.
+func matchKeysFunction() function.Function {
+	list := func(name string) function.Parameter {
+		return function.Parameter{Name: name, Type: cty.List(cty.DynamicPseudoType)}
+	}
+	return function.New(&function.Spec{
+		Params: []function.Parameter{list("values"), list("keys"), list("searchset")},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if t, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); t == cty.NilType {
+				return t, errors.New("keys and searchset must have the same type")
+			}
+			return args[0].Type(), nil
+		},
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			values, keys := args[0].AsValueSlice(), args[1].AsValueSlice()
+			if len(values) != len(keys) {
+				return cty.NilVal, fmt.Errorf("there are %d values but %d keys", len(values), len(keys))
+			}
+			if !args[1].IsWhollyKnown() || !args[2].IsWhollyKnown() {
+				return cty.UnknownVal(t), nil
+			}
+			unified, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type().ElementType(), args[2].Type().ElementType()})
+			wanted := make(map[int][]cty.Value, args[2].LengthInt()) // by hash, so that the work is linear
+			for _, w := range args[2].AsValueSlice() {
+				w, err := convert.Convert(w, unified)
+				if err != nil {
+					return cty.NilVal, function.NewArgError(2, err)
+				}
+				wanted[w.Hash()] = append(wanted[w.Hash()], w)
+			}
+			var out []cty.Value
+			for i, k := range keys {
+				k, err := convert.Convert(k, unified)
+				if err != nil {
+					return cty.NilVal, function.NewArgError(1, err)
+				}
+				if slices.ContainsFunc(wanted[k.Hash()], k.RawEquals) {
+					out = append(out, values[i])
+				}
+			}
+			if len(out) == 0 {
+				return cty.ListValEmpty(t.ElementType()), nil
+			}
+			return cty.ListVal(out), nil
+		},
+	})
+}
+
+// transposeFunction swaps keys and values of a map of lists of strings.
+func transposeFunction() function.Function {
+	t := cty.Map(cty.List(cty.String))
+	return function.New(&function.Spec{
+		Params:       []function.Parameter{{Name: "values", Type: t}},
+		Type:         function.StaticReturnType(t),
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() {
+				return cty.UnknownVal(t), nil
+			}
+			found := make(map[string][]string)
+			for it := args[0].ElementIterator(); it.Next(); {
+				k, list := it.Element()
+				if list.IsNull() {
+					return cty.NilVal, function.NewArgErrorf(0, "a list in the map is null")
+				}
+				for inner := list.ElementIterator(); inner.Next(); {
+					_, e := inner.Element()
+					if e.IsNull() {
+						return cty.NilVal, function.NewArgErrorf(0, "an element of a list is null")
+					}
+					found[e.AsString()] = append(found[e.AsString()], k.AsString())
+				}
+			}
+			if len(found) == 0 {
+				return cty.MapValEmpty(cty.List(cty.String)), nil
+			}
+			out := make(map[string]cty.Value, len(found))
+			for name, keys := range found {
+				slices.SortFunc(keys, strings.Compare)
+				vals := make([]cty.Value, len(keys))
+				for i, k := range keys {
+					vals[i] = cty.StringVal(k)
+				}
+				out[name] = cty.ListVal(vals)
+			}
+			return cty.MapVal(out), nil
+		},
+	})
+}
+
+// checkProduct limits the number of combinations that setproduct makes.
+func checkProduct(args []cty.Value) error {
+	total := 1
+	for _, a := range args {
+		a, _ = a.Unmark()
+		if !a.IsKnown() || a.IsNull() || !a.CanIterateElements() {
+			continue
+		}
+		n := a.LengthInt()
+		if n > 0 && total > maxProduct/n {
+			return fmt.Errorf("there would be more than %d combinations", maxProduct)
+		}
+		total *= n
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package lang
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxYAMLNodes is how many values a YAML text may have once its aliases are replaced by what they stand for.
+const maxYAMLNodes = 1 << 20
+
+// checkYAMLText refuses text whose aliases multiply into more than memory holds.
+func checkYAMLText(s string) error {
+	if err := checkYAMLDepth(s); err != nil {
+		return err
+	}
+	if !strings.Contains(s, "*") {
+		return nil // no alias, no multiplication
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(s), &doc); err != nil {
+		return err
+	}
+	if n := expandedNodes(&doc, make(map[*yaml.Node]int)); n > maxYAMLNodes {
+		return fmt.Errorf("the aliases in the YAML text stand for more than %d values", maxYAMLNodes)
+	}
+	return nil
+}
+
+// expandedNodes counts with a limit, each node once.
+func expandedNodes(n *yaml.Node, known map[*yaml.Node]int) int {
+	if n == nil {
+		return 0
+	}
+	if total, ok := known[n]; ok {
+		return total
+	}
+	known[n] = maxYAMLNodes + 1 // an alias to a node around it would never end
+	total := 1 + expandedNodes(n.Alias, known)
+	for _, c := range n.Content {
+		if total += expandedNodes(c, known); total > maxYAMLNodes {
+			total = maxYAMLNodes + 1
+			break
+		}
+	}
+	known[n] = total
+	return total
+}
+
+// checkYAMLDepth limits the levels of the flow style by its brackets and of the block style by the indentation of a line and
+// its leading dashes and question marks, of which a line can hold many.
+func checkYAMLDepth(s string) error {
+	flow := 0
+	for line := range strings.Lines(s) {
+		if lead := len(line) - len(strings.TrimLeft(line, " -?\t")); lead > maxNesting {
+			return errYAMLDepth()
+		}
+		flow += strings.Count(line, "[") + strings.Count(line, "{") - strings.Count(line, "]") - strings.Count(line, "}")
+		if flow > maxNesting {
+			return errYAMLDepth()
+		}
+	}
+	return nil
+}
+
+func errYAMLDepth() error {
+	return fmt.Errorf("the YAML text is nested more than %d levels deep", maxNesting)
+}

@@ -1,0 +1,217 @@
+package plans
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/sealed"
+)
+
+// decoder reads the canonical form. It believes nothing: every index and every enumeration is checked.
+type decoder struct {
+	json      *json.Decoder
+	values    sealed.Decoder
+	key       []byte
+	addresses []addr.Instance
+}
+
+// readCanonical reads what writeCanonical wrote and nothing behind it.
+func readCanonical(r io.Reader) (*Plan, error) {
+	d := &decoder{json: json.NewDecoder(r)}
+	d.json.DisallowUnknownFields()
+	var h storedHead
+	if err := d.json.Decode(&h); err != nil {
+		return nil, err
+	}
+	p, err := d.decodeHead(&h)
+	if err != nil {
+		return nil, err
+	}
+	// Slices grow with what is there: the counts are only numbers in a file.
+	if p.Changes, err = d.decodeChanges(h.Changes); err != nil {
+		return nil, err
+	}
+	if p.Drift, err = d.decodeChanges(h.Drift); err != nil {
+		return nil, err
+	}
+	for i := range h.Steps {
+		s, err := d.decodeStep(i, len(p.Changes))
+		if err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	if _, err := d.json.Token(); err != io.EOF {
+		return nil, fmt.Errorf("there is more than the plan says")
+	}
+	return p, nil
+}
+
+func (d *decoder) decodeHead(h *storedHead) (*Plan, error) {
+	if h.Mode < Normal || h.Mode > Rollback {
+		return nil, fmt.Errorf("mode %d is unknown", h.Mode)
+	}
+	d.key = h.Base.Key
+	p := &Plan{Mode: h.Mode, Created: h.Created.UTC(), Targets: h.Targets, Unfinished: h.Unfinished,
+		Base: Base{Lineage: h.Base.Lineage, Serial: h.Base.Serial, Key: h.Base.Key, Config: h.Base.Config, Dir: h.Base.Dir, Clusters: h.Base.Clusters}}
+	for i, a := range h.Addresses {
+		inst, err := a.instance()
+		if err != nil {
+			return nil, fmt.Errorf("address %d: %w", i, err)
+		}
+		d.addresses = append(d.addresses, inst)
+	}
+	for _, v := range h.Base.Variables {
+		stored, err := d.value(v.Value)
+		if err != nil {
+			return nil, fmt.Errorf("variable %q: %w", v.Name, err)
+		}
+		if stored != nil {
+			stored.ephemeral = v.Ephemeral
+		}
+		p.Base.Variables = append(p.Base.Variables, Variable{Name: v.Name, Value: stored.plain(), stored: stored})
+	}
+	for _, o := range h.Outputs {
+		before, err := d.value(o.Before)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		after, err := d.value(o.After)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		p.Outputs = append(p.Outputs, OutputChange{Name: o.Name, Before: before.plain(), After: after.plain(), Sensitive: o.Sensitive,
+			Description: o.Description, before: before, after: after, changed: &o.Changed})
+	}
+	if r := h.Reverts; r != nil {
+		p.Reverts = &Reverts{Runs: r.Runs, To: r.To}
+		for _, l := range r.Lost {
+			a, err := d.address(l.Addr)
+			if err != nil {
+				return nil, err
+			}
+			p.Reverts.Lost = append(p.Reverts.Lost, Lost{Addr: a, Run: l.Run, Reason: l.Reason})
+		}
+	}
+	return p, nil
+}
+
+func (a *storedAddress) instance() (addr.Instance, error) {
+	r := addr.Resource{Module: a.Module, Mode: a.Mode, Type: a.Type, Name: a.Name}
+	if a.Mode != addr.Managed && a.Mode != addr.Data || a.Type == "" || a.Name == "" || a.Index != nil && (a.Key != nil || *a.Index < 0) {
+		return addr.Instance{}, fmt.Errorf("%q is incomplete", r)
+	}
+	switch {
+	case a.Index != nil:
+		return r.Instance(addr.IntKey(*a.Index)), nil
+	case a.Key != nil:
+		return r.Instance(addr.StringKey(*a.Key)), nil
+	}
+	return r.Instance(addr.NoKey), nil
+}
+
+func (d *decoder) address(i int) (addr.Instance, error) {
+	if i < 0 || i >= len(d.addresses) {
+		return addr.Instance{}, fmt.Errorf("there is no address %d", i)
+	}
+	return d.addresses[i], nil
+}
+
+func (d *decoder) decodeChanges(n int) (out []*Change, err error) {
+	for i := range n {
+		c, err := d.decodeChange()
+		if err != nil {
+			return nil, fmt.Errorf("change %d of %d: %w", i+1, n, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func (d *decoder) decodeChange() (*Change, error) {
+	var s storedChange
+	if err := d.json.Decode(&s); err != nil {
+		return nil, eof(err)
+	}
+	if s.Action < NoOp || s.Action > Forget || int(s.Reason) >= len(reasons) || s.Reverse > Irreversible {
+		return nil, fmt.Errorf("action %d, reason %d or way back %d is unknown", s.Action, s.Reason, s.Reverse)
+	}
+	a, err := d.address(s.Addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &Change{Addr: a, Action: s.Action, Reason: s.Reason, Provider: s.Provider, CreateFirst: s.CreateFirst, Protected: s.Protected,
+		Reverse: Reverse{s.Reverse, s.ReverseReason}, Notes: s.Notes, Restarts: s.Restarts, Private: s.Private,
+		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Revision: s.Revision}
+	if c.before, err = d.value(s.Before); err != nil {
+		return nil, fmt.Errorf("%s: value before: %w", a, err)
+	}
+	if c.after, err = d.value(s.After); err != nil {
+		return nil, fmt.Errorf("%s: value after: %w", a, err)
+	}
+	c.Before, c.BeforeSecret = c.before.plain(), c.before.secrets()
+	c.After, c.AfterSecret = c.after.plain(), c.after.secrets()
+	for _, p := range s.Replace {
+		c.Replace = append(c.Replace, cty.Path(p))
+	}
+	for _, i := range s.DependsOn {
+		dep, err := d.address(i)
+		if err != nil {
+			return nil, err
+		}
+		c.DependsOn = append(c.DependsOn, dep)
+	}
+	if s.Range != nil {
+		c.Range = *s.Range
+	}
+	return c, nil
+}
+
+// decodeStep reads step i. A step may only depend on earlier ones, so whatever is read can be carried out in order.
+func (d *decoder) decodeStep(i, changes int) (Step, error) {
+	var s storedStep
+	if err := d.json.Decode(&s); err != nil {
+		return Step{}, eof(err)
+	}
+	if s.Op < OpCreate || s.Op > OpPass || s.Change < 0 || s.Change >= changes {
+		return Step{}, fmt.Errorf("operation %d or change %d is unknown", s.Op, s.Change)
+	}
+	for _, dep := range s.Deps {
+		if dep < 0 || dep >= i {
+			return Step{}, fmt.Errorf("it depends on step %d, which is not before it", dep)
+		}
+	}
+	return Step(s), nil
+}
+
+// value decodes a sealed value; nil stands for NilVal.
+func (d *decoder) value(b []byte) (out *storedValue, err error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	if err := checkLengths(b); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if r := recover(); r != nil { // cty panics on values that no encoder writes, such as lists of mixed types
+			out, err = nil, fmt.Errorf("decoding a value: %v", r)
+		}
+	}()
+	v, err := d.values.Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	return &storedValue{Value: v, key: d.key}, nil
+}
+
+// eof makes the end of the file an error where more was announced.
+func eof(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,109 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/meshplan/meshplan/internal/diag"
+)
+
+// sign says what happens to a line of a value.
+type sign byte
+
+const (
+	kept    sign = ' '
+	added   sign = '+'
+	removed sign = '-'
+	changed sign = '~'
+)
+
+// line is one line of a value's difference, before it is laid out for a medium.
+type line struct {
+	sign  sign
+	depth int // nesting, from 0
+	text  string
+	note  string // what follows behind a `#`
+}
+
+const (
+	knownAfterApply = "(known after apply)"
+	sensitiveValue  = "(sensitive value)"
+)
+
+// oneLine makes a text from outside safe within a line.
+func oneLine(s string) string { return strings.ReplaceAll(diag.Scrub(s), "\n", " ") }
+
+// key writes the name of an attribute or the key of a map.
+func key(k string) string {
+	if hclsyntax.ValidIdentifier(k) {
+		return k
+	}
+	return strconv.Quote(k)
+}
+
+// inline writes a value within a line. Collections that do not fit are summed up.
+func (n *node) inline() string {
+	switch n.kindOf() {
+	case null:
+		return "null"
+	case unknown:
+		return knownAfterApply
+	case secret:
+		return sensitiveValue
+	case text:
+		return strconv.Quote(n.text)
+	case pem:
+		if len(n.kids) == 1 {
+			return n.kids[0].text
+		}
+		return plural(len(n.kids), "certificate")
+	case object, list:
+		return n.inlineCollection()
+	}
+	return n.text
+}
+
+// maxInline is how long a collection may be to stay on one line.
+const maxInline = 60
+
+func (n *node) inlineCollection() string {
+	open, end, what := "{", "}", "attribute"
+	if n.kind == list {
+		open, end, what = "[", "]", "element"
+	}
+	if len(n.kids) == 0 {
+		return open + end
+	}
+	var parts []string
+	size := 0
+	for i, kid := range n.kids {
+		part := kid.inline()
+		if n.kind == object {
+			part = key(n.keys[i]) + " = " + part
+		}
+		parts = append(parts, part)
+		if size += len(part) + 2; size > maxInline {
+			return open + "…" + end + " (" + plural(len(n.kids), what) + ")"
+		}
+	}
+	if n.kind == object {
+		return "{ " + strings.Join(parts, ", ") + " }"
+	}
+	return open + strings.Join(parts, ", ") + end
+}
+
+// multiline reports whether a text is better shown line by line.
+func (n *node) multiline() bool {
+	return n.is(text) && strings.Contains(strings.TrimRight(n.text, "\n"), "\n") && utf8.ValidString(n.text)
+}
+
+func plural(n int, what string) string {
+	s := strconv.Itoa(n) + " " + what
+	if n != 1 {
+		s += "s"
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/plans"
+)
+
+// shown lists the actions in the order in which changes appear: what destroys comes last, nearest to the question whether to go
+// on.
+var shown = [...]plans.Action{plans.Read, plans.Create, plans.Update, plans.Forget, plans.Replace, plans.Delete}
+
+// group holds the changes of one action, in execution order.
+type group struct {
+	action  plans.Action
+	changes []*plans.Change
+}
+
+// groups sorts changes by action and leaves out what stays as it is.
+func groups(changes []*plans.Change) (out []group) {
+	for _, action := range shown {
+		g := group{action: action}
+		for _, c := range changes {
+			if c.Action == action {
+				g.changes = append(g.changes, c)
+			}
+		}
+		if len(g.changes) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// symbol is the action's sign; a replacement shows what comes first.
+func symbol(c *plans.Change) string {
+	if c.Action == plans.Replace && c.CreateFirst {
+		return "+/-"
+	}
+	return c.Action.Symbol()
+}
+
+// CountLine returns the line that sums a plan up, the same in every format: scripts look for it.
+func CountLine(p *plans.Plan) string {
+	if p.Empty() {
+		return "No changes."
+	}
+	n := p.Counts()
+	return fmt.Sprintf("Plan: %d to create, %d to update, %d to replace, %d to delete.", n.Create, n.Update, n.Replace, n.Delete)
+}
+
+// why says in a few words why a change is made and where it is configured.
+func why(c *plans.Change) string {
+	s := c.Reason.String()
+	if c.Range.Filename != "" {
+		place := fmt.Sprintf("%s:%d", filepath.Base(c.Range.Filename), c.Range.Start.Line)
+		if s == "" {
+			return oneLine(place)
+		}
+		s += " (" + place + ")"
+	}
+	return oneLine(s)
+}
+
+// impact sums up the restarts of a plan, those that restart most first; "" when it restarts nothing.
+func impact(p *plans.Plan) string {
+	var by []*plans.Change
+	total := 0
+	for _, c := range p.Changes {
+		if c.Restarts > 0 {
+			by = append(by, c)
+			total += c.Restarts
+		}
+	}
+	if total == 0 {
+		return ""
+	}
+	slices.SortStableFunc(by, func(a, b *plans.Change) int {
+		return cmp.Or(cmp.Compare(b.Restarts, a.Restarts), addr.Compare(a.Addr, b.Addr))
+	})
+	var parts []string
+	for i, c := range by {
+		if i == 5 && len(by) > 6 {
+			parts = append(parts, fmt.Sprintf("%d more", len(by)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s: %d", c.Addr, c.Restarts))
+	}
+	return fmt.Sprintf("restarts %s (%s)", plural(total, "pod"), strings.Join(parts, ", "))
+}
+
+// oneWay lists the changes that no rollback can undo.
+func oneWay(p *plans.Plan) (out []*plans.Change) {
+	for _, c := range p.Changes {
+		if c.Reverse.Kind == plans.Irreversible && c.Action != plans.NoOp {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// changedOutputs returns the outputs that become another value.
+func changedOutputs(p *plans.Plan) (out []*plans.OutputChange) {
+	for i := range p.Outputs {
+		if p.Outputs[i].Changed() {
+			out = append(out, &p.Outputs[i])
+		}
+	}
+	return out
+}
+
+// output returns the difference of an output as lines.
+func (b *builder) output(o *plans.OutputChange) []line {
+	before, after := b.build(o.Before, nil), b.build(o.After, nil)
+	if o.Sensitive {
+		hide := func(n *node) *node {
+			if n.is(null) {
+				return n
+			}
+			return &node{kind: secret}
+		}
+		before, after = hide(before), hide(after)
+	}
+	d := &differ{}
+	d.value(before, after, 0, nil, key(o.Name)+" = ")
+	return d.lines
+}

@@ -1,0 +1,275 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/plans"
+)
+
+// TextOptions say how Text lays a plan out. The zero value is plain text that is not wrapped.
+type TextOptions struct {
+	// Width of the terminal in characters, to which prose is wrapped; 0 wraps nothing. Addresses and values are never wrapped.
+	Width int
+	Paint diag.Paint
+}
+
+// Text writes a plan for people, the most dangerous changes last and the line of counts at the very end.
+func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
+	t := &textWriter{w: bufio.NewWriter(w), o: o, b: newBuilder()}
+	t.head(p)
+	changes := groups(p.Changes)
+	if len(changes) > 0 {
+		t.legend(changes)
+	}
+	for _, g := range changes {
+		for _, c := range g.changes {
+			t.change(c)
+		}
+	}
+	t.drift(p)
+	t.outputs(p)
+	t.foot(p, changes)
+	return t.w.Flush()
+}
+
+type textWriter struct {
+	w *bufio.Writer
+	o TextOptions
+	b *builder
+}
+
+func (t *textWriter) line(format string, args ...any) {
+	t.w.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	t.w.WriteByte('\n')
+}
+
+// prose writes a paragraph behind a prefix, wrapped, with the following lines indented as far.
+func (t *textWriter) prose(prefix, s string) {
+	width := 0
+	if t.o.Width > 0 {
+		width = max(t.o.Width-len([]rune(prefix)), 30)
+	}
+	for i, l := range diag.Wrap(oneLine(s), width) {
+		if i > 0 {
+			prefix = strings.Repeat(" ", len([]rune(prefix)))
+		}
+		t.line("%s%s", prefix, l)
+	}
+}
+
+// head says what the plan is about and against what it was made.
+func (t *textWriter) head(p *plans.Plan) {
+	var facts []string
+	for _, name := range slices.Sorted(maps.Keys(p.Base.Clusters)) {
+		facts = append(facts, fmt.Sprintf("%s = %s", oneLine(name), oneLine(p.Base.Clusters[name])))
+	}
+	if p.Base.Serial > 0 {
+		facts = append(facts, fmt.Sprintf("state serial %d", p.Base.Serial))
+	}
+	if len(facts) > 0 {
+		t.prose("", "Against "+strings.Join(facts, ", ")+".")
+		t.line("")
+	}
+	switch p.Mode {
+	case plans.Destroy:
+		t.prose("", "This plan deletes everything that the state records.")
+		t.line("")
+	case plans.RefreshOnly:
+		t.prose("", "This plan records what others changed and touches no object.")
+		t.line("")
+	case plans.Rollback:
+		t.rollback(p)
+	}
+	if p.Unfinished > 0 {
+		t.prose("", fmt.Sprintf("Run %d was interrupted; this plan goes on from where it stopped.", p.Unfinished))
+		t.line("")
+	}
+	if len(p.Targets) > 0 {
+		t.prose("", "Restricted to "+strings.Join(p.Targets, ", ")+". The rest of the configuration is not compared.")
+		t.line("")
+	}
+}
+
+func (t *textWriter) rollback(p *plans.Plan) {
+	if p.Reverts == nil {
+		return
+	}
+	t.prose("", rollbackTitle(p.Reverts))
+	t.line("")
+	if len(p.Reverts.Lost) == 0 {
+		return
+	}
+	t.line("%s", t.o.Paint.Yellow("These steps cannot be undone and stay as they are:"))
+	for _, l := range p.Reverts.Lost {
+		t.prose("  ! ", fmt.Sprintf("%s (run %d): %s", l.Addr, l.Run, l.Reason))
+	}
+	t.line("")
+}
+
+func rollbackTitle(r *plans.Reverts) string {
+	var runs []string
+	for _, id := range r.Runs {
+		runs = append(runs, fmt.Sprint(id))
+	}
+	what := "run " + strings.Join(runs, "")
+	if len(runs) > 1 {
+		what = "runs " + strings.Join(runs, ", ")
+	}
+	if r.To > 0 {
+		return fmt.Sprintf("Rollback of %s: restores what was there after run %d.", what, r.To)
+	}
+	return fmt.Sprintf("Rollback of %s: restores what was there before.", what)
+}
+
+// legend explains the symbols that occur.
+func (t *textWriter) legend(gs []group) {
+	t.line("meshplan will perform these actions:")
+	t.line("")
+	var parts []string
+	for _, g := range gs {
+		for i, c := range g.changes {
+			if s := symbol(c); i == 0 || s != symbol(g.changes[0]) {
+				word := g.action.String()
+				if s == "+/-" {
+					word += " (create first)"
+				}
+				parts = append(parts, t.color(g.action, s)+" "+word)
+				if i > 0 {
+					break
+				}
+			}
+		}
+	}
+	t.line("  %s", strings.Join(parts, "   "))
+	t.line("")
+}
+
+func (t *textWriter) color(a plans.Action, s string) string {
+	switch a {
+	case plans.Create:
+		return t.o.Paint.Green(s)
+	case plans.Update:
+		return t.o.Paint.Yellow(s)
+	case plans.Replace:
+		return t.o.Paint.Magenta(s)
+	case plans.Delete:
+		return t.o.Paint.Red(s)
+	case plans.Read:
+		return t.o.Paint.Cyan(s)
+	}
+	return s
+}
+
+func (t *textWriter) change(c *plans.Change) {
+	head := fmt.Sprintf("%s %s %s", t.color(c.Action, fmt.Sprintf("%3s", symbol(c))), t.color(c.Action, fmt.Sprintf("%-7s", c.Action)), t.o.Paint.Bold(oneLine(c.Addr.String())))
+	if reason := why(c); reason != "" {
+		head += t.o.Paint.Faint("   # " + reason)
+	}
+	t.line("%s", head)
+	t.lines(t.b.difference(c))
+	if c.Protected && (c.Action == plans.Delete || c.Action == plans.Replace) {
+		t.prose("      ! ", "protected by prevent_destroy")
+	}
+	for _, n := range c.Notes {
+		t.prose("      # ", n)
+	}
+	t.line("")
+}
+
+func (t *textWriter) lines(lines []line) {
+	for _, l := range lines {
+		s := string(l.sign)
+		switch l.sign {
+		case added:
+			s = t.o.Paint.Green(s)
+		case removed:
+			s = t.o.Paint.Red(s)
+		case changed:
+			s = t.o.Paint.Yellow(s)
+		}
+		body := l.text
+		if l.sign == kept && strings.HasPrefix(body, "#") {
+			body = t.o.Paint.Faint(body)
+		}
+		if l.note != "" {
+			body += t.o.Paint.Red("   # " + l.note)
+		}
+		t.line("      %s%s %s", strings.Repeat("    ", l.depth), s, body)
+	}
+}
+
+func (t *textWriter) drift(p *plans.Plan) {
+	if len(p.Drift) == 0 {
+		return
+	}
+	t.line("%s", t.o.Paint.Bold("Changed outside meshplan since the last run:"))
+	t.line("")
+	for _, c := range p.Drift {
+		t.change(c)
+	}
+}
+
+func (t *textWriter) outputs(p *plans.Plan) {
+	changed := changedOutputs(p)
+	if len(changed) == 0 {
+		return
+	}
+	t.line("%s", t.o.Paint.Bold("Outputs:"))
+	t.line("")
+	for _, o := range changed {
+		t.lines(t.b.output(o))
+	}
+	t.line("")
+}
+
+const (
+	// maxWithoutSummary is how many changes a reader keeps in mind without a list of them.
+	maxWithoutSummary = 6
+	// maxListed is how many addresses the summary lists of what does not destroy.
+	maxListed = 20
+)
+
+func (t *textWriter) foot(p *plans.Plan, gs []group) {
+	if s := impact(p); s != "" {
+		t.prose("Impact: ", s+".")
+		t.line("")
+	}
+	if lost := oneWay(p); len(lost) > 0 {
+		t.line("%s", t.o.Paint.Yellow("A later rollback cannot undo:"))
+		for _, c := range lost {
+			t.prose("  ! ", fmt.Sprintf("%s: %s", c.Addr, c.Reverse.Reason))
+		}
+		t.line("")
+	}
+	total := 0
+	for _, g := range gs {
+		total += len(g.changes)
+	}
+	if total > maxWithoutSummary {
+		t.line("Summary:")
+		for _, g := range gs {
+			t.summary(g)
+		}
+		t.line("")
+	}
+	if n := p.Counts().Forget; n > 0 {
+		t.line("%s: the record goes, the object stays.", plural(n, "object")+" to forget")
+	}
+	t.line("%s", t.o.Paint.Bold(CountLine(p)))
+}
+
+func (t *textWriter) summary(g group) {
+	for i, c := range g.changes {
+		if i == maxListed && g.action != plans.Delete && g.action != plans.Replace && len(g.changes) > maxListed+1 {
+			t.line("      %s", t.o.Paint.Faint(fmt.Sprintf("… and %d more to %s", len(g.changes)-i, g.action)))
+			return
+		}
+		t.line("%s %s %s", t.color(g.action, fmt.Sprintf("%3s", symbol(c))), t.color(g.action, fmt.Sprintf("%-7s", g.action)), oneLine(c.Addr.String()))
+	}
+}

@@ -1,0 +1,166 @@
+package boltstore
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/state"
+)
+
+// writer implements state.Writer.
+type writer struct {
+	session *session
+	run     state.Run // as it began
+	closed  bool      // belongs to the goroutine that owns the file
+}
+
+func (w *writer) ID() state.RunID { return w.run.ID }
+
+// do commits a write of this run.
+func (w *writer) do(write func(*txn) error) error {
+	return w.session.commits.do(func(t *txn) error {
+		if k, _ := t.bucket(bucketRuns).Cursor().Last(); w.closed || !bytes.Equal(k, runKey(w.run.ID)) {
+			return fmt.Errorf("run %d is over", w.run.ID)
+		}
+		return write(t)
+	})
+}
+
+func (w *writer) Intend(i state.Intent) error {
+	i.Run = w.run.ID
+	key, err := recordKey(i.Addr)
+	if err != nil {
+		return err
+	}
+	payload, err := state.Encode(&i)
+	if err != nil {
+		return err
+	}
+	return w.do(func(t *txn) error {
+		journal, k := t.bucket(bucketJournal).Bucket(runKey(w.run.ID)), journalKey(i.Step, journalIntent)
+		if journal.Get(k) != nil {
+			return fmt.Errorf("step %d of run %d has been begun before", i.Step, w.run.ID)
+		}
+		if err := t.put(journal, k, payload); err != nil {
+			return err
+		}
+		return t.leaveOpen(unresolvedKey(unresolvedPrefix(key), w.run.ID, i.Step))
+	})
+}
+
+func (w *writer) Checkpoint(step int, r *state.Record) error {
+	e, err := newEdit([]*state.Record{r}, nil, w.run.ID)
+	if err != nil {
+		return err
+	}
+	return w.do(func(t *txn) error {
+		if err := w.checkOpen(t, e.put[0].key, step, r.Addr); err != nil {
+			return err
+		}
+		return e.apply(t, func(state.RunID, int) bool { return false })
+	})
+}
+
+func (w *writer) Record(o state.Outcome) error {
+	e, err := newOutcomeEdit(&o, w.run.ID)
+	if err != nil {
+		return err
+	}
+	payload, err := state.Encode(&o)
+	if err != nil {
+		return err
+	}
+	return w.do(func(t *txn) error {
+		if err := w.checkOpen(t, e.keys()[0], o.Step, o.Addr); err != nil {
+			return err
+		}
+		journal := t.bucket(bucketJournal).Bucket(runKey(w.run.ID))
+		if err := t.put(journal, journalKey(o.Step, journalOutcome), payload); err != nil {
+			return err
+		}
+		return e.apply(t, func(run state.RunID, step int) bool { return run < w.run.ID || step == o.Step })
+	})
+}
+
+// checkOpen refuses what belongs to no open step of this run: a step that was never begun, is over, or is about another address.
+func (w *writer) checkOpen(t *txn, key []byte, step int, a addr.Instance) error {
+	if t.bucket(bucketUnresolved).Get(unresolvedKey(unresolvedPrefix(key), w.run.ID, step)) == nil {
+		return fmt.Errorf("step %d of run %d is not open for %s", step, w.run.ID, a)
+	}
+	return nil
+}
+
+func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
+	e, err := newEdit(put, remove, w.run.ID)
+	if err != nil {
+		return err
+	}
+	return w.do(func(t *txn) error {
+		return e.apply(t, func(run state.RunID, _ int) bool { return run < w.run.ID })
+	})
+}
+
+func (w *writer) Outputs(values map[string]state.Output) error {
+	payloads := make(map[string][]byte, len(values))
+	for name, o := range values {
+		if name == "" {
+			return fmt.Errorf("an output needs a name")
+		}
+		var err error
+		if payloads[name], err = state.Encode(&o); err != nil {
+			return err
+		}
+	}
+	return w.do(func(t *txn) error {
+		b := t.bucket(bucketOutputs)
+		old, err := entries(b)
+		if err != nil {
+			return err
+		}
+		same := map[string]bool{}
+		for _, e := range old {
+			payload, ok := payloads[string(e.key)]
+			if !ok {
+				if err := b.Delete(e.key); err != nil {
+					return err
+				}
+			} else if len(e.value) >= envelope {
+				same[string(e.key)] = bytes.Equal(e.value[envelope:], payload)
+			}
+		}
+		for name, payload := range payloads {
+			if same[name] {
+				continue
+			}
+			if err := t.put(b, []byte(name), payload); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *writer) Finish(f state.Finish) error {
+	if f.Result <= state.Running || f.Result > state.Interrupted {
+		return fmt.Errorf("a run cannot finish as %s", f.Result)
+	}
+	run := w.run
+	run.Finished, run.Result, run.Summary, run.Error = w.session.store.o.Now().UTC(), f.Result, f.Summary, f.Error
+	var clusters []byte
+	if f.Clusters != nil {
+		var err error
+		if clusters, err = state.Encode(&f.Clusters); err != nil {
+			return err
+		}
+	}
+	return w.do(func(t *txn) error {
+		if clusters != nil {
+			if err := t.put(t.bucket(bucketMeta), []byte(metaClusters), clusters); err != nil {
+				return err
+			}
+		}
+		t.after = append(t.after, func() { w.closed = true })
+		return putRun(t, &run)
+	})
+}
