@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is an engine over a real store and an in-memory system.
 type rig struct {
-	t      testing.TB
+	t      reporter
 	dir    string
 	world  *memory.World
 	store  state.Store
@@ -39,9 +39,22 @@ type rig struct {
 
 func (r *rig) Handle(e engine.Event) { r.events = append(r.events, e) }
 
+// reporter is what a rig needs of a test; property tests have one of their own.
+type reporter interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), world: memory.NewWorld()}
+	r := openRig(t, t.TempDir())
+	t.Cleanup(func() { r.store.Close() })
+	return r
+}
+
+func openRig(t reporter, dir string) *rig {
+	r := &rig{t: t, dir: dir, world: memory.NewWorld()}
 	r.open()
 	return r
 }
@@ -53,7 +66,6 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { store.Close() })
 	r.store = store
 	r.engine = engine.New(store, providers.Registry{"memory": memory.New(r.world)}, engine.Options{Events: r, Holder: state.Holder{User: "tester"}})
 }
