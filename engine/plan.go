@@ -16,7 +16,6 @@ import (
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/dag"
 	"github.com/meshplan/meshplan/internal/diag"
-	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/state"
 )
@@ -385,6 +384,3 @@ func (i *instance) deadline(ctx context.Context, op config.Operation) (context.C
 	}
 	return context.WithCancel(ctx)
 }
-
-// hidden reports whether a value may not be stored in clear.
-func hidden(v cty.Value) bool { return schema.IsSensitive(v) || schema.IsEphemeral(v) }

@@ -35,7 +35,6 @@ type provider struct {
 	instance providers.Provider
 	cfg      *config.ProviderConfig // nil when there is no block
 	refs     []lang.Reference
-	used     bool
 
 	resourceTypes map[string]providers.ResourceType
 	dataSources   map[string]providers.DataSource

@@ -427,6 +427,35 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestStoredNumbers pins the numbers that plan files hold: new ones go to the end.
+func TestStoredNumbers(t *testing.T) {
+	var got []string
+	for a := NoOp; a <= Forget; a++ {
+		got = append(got, a.String())
+	}
+	for m := Normal; m <= Rollback; m++ {
+		got = append(got, m.String())
+	}
+	for o := OpCreate; o <= OpPass; o++ {
+		got = append(got, o.String())
+	}
+	want := []string{"no-op", "create", "update", "replace", "delete", "read", "forget", "normal", "destroy", "refresh-only", "rollback",
+		"create", "update", "delete", "read", "forget", "record", "pass"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("numbers of actions, modes and operations (-want +got):\n%s", d)
+	}
+	reasons := []Reason{NoReason, BecauseGone, BecauseRequested, BecauseAttribute, BecauseTriggered, BecauseIncomplete, BecauseAgain, BecauseAdopted,
+		BecauseNoConfig, BecauseNoKey, BecauseDisabled, BecauseDestroy, BecauseRollback, BecauseDrifted, BecauseDeferred}
+	for i, r := range reasons {
+		if int(r) != i {
+			t.Errorf("reason %q has number %d, want %d", r, r, i)
+		}
+	}
+	if Nothing != 0 || Restore != 1 || Irreversible != 2 {
+		t.Error("the ways back have other numbers")
+	}
+}
+
 func TestReplacePathEndsAtSet(t *testing.T) {
 	p := &Plan{Mode: Normal, Changes: []*Change{{Addr: instance(0), Action: Replace,
 		Replace: []cty.Path{cty.GetAttrPath("set").Index(cty.ObjectVal(map[string]cty.Value{"a": cty.True})).GetAttr("a")}}}}
@@ -486,6 +515,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add(encoded(f, example()))
 	f.Add(encoded(f, &Plan{Mode: Normal}))
 	f.Add(pack(`{"mode":1}`))
+	var canonical bytes.Buffer
+	if err := example().writeCanonical(&canonical); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(canonical.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		check := func(b []byte) {
 			p, err := Decode(bytes.NewReader(b))

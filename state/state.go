@@ -46,7 +46,8 @@ type Session interface {
 	Adopt(id Identity) error
 	// Begin starts a run. Interrupted runs before it are closed as such.
 	Begin(meta Run) (Writer, error)
-	// Edit changes records outside of a run (state mv, rm), all at once: records are put, addresses removed.
+	// Edit changes records outside of a run (state mv, rm), all at once: records are put, addresses removed. It settles every
+	// unresolved intent for these addresses: whoever edits knows better.
 	Edit(put []*Record, remove []addr.Instance) error
 	// Unlock gives the lock back. It is safe to call more than once.
 	Unlock() error
@@ -60,9 +61,11 @@ type Writer interface {
 	Intend(i Intent) error
 	// Checkpoint commits a record in the middle of a step; the step stays open.
 	Checkpoint(step int, r *Record) error
-	// Record commits the outcome of a step together with its record.
+	// Record commits the outcome of a step together with its record. It also resolves what earlier runs left unresolved for
+	// the address.
 	Record(o Outcome) error
-	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals.
+	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals. It resolves
+	// what earlier runs left unresolved for the addresses.
 	Settle(put []*Record, remove []addr.Instance) error
 	// Outputs commits the values of the root module's outputs; names that are not in the map are removed.
 	Outputs(map[string]Output) error
@@ -92,7 +95,7 @@ type Snapshot struct {
 	Outputs map[string]Output
 	// Unresolved lists intents whose outcome is unknown, oldest first.
 	Unresolved []Intent
-	// Unfinished is the last run when it never finished; 0 otherwise.
+	// Unfinished is the last run when it has not finished: it is under way, or was killed; 0 otherwise.
 	Unfinished RunID
 }
 

@@ -39,20 +39,21 @@ type Assignment struct {
 	origin origin
 }
 
-// Inputs are the places where values of variables come from, least important first.
+// Inputs are the places where values of variables come from, least important first. Between Environ and Files come the
+// *.auto.vars.hcl files of the directory, in the order of their names.
 type Inputs struct {
 	// Environ has the form of os.Environ. What does not start with EnvPrefix is passed over.
 	Environ []string
-	// Between Environ and Files come the *.auto.vars.hcl files of the directory, in the order of their names.
-
 	// Files are the paths of --var-file, in their order.
 	Files []string
 	// Flags are the arguments of --var, `name=value`, in their order.
 	Flags []string
 }
 
-// Assignments collects the assignments of all inputs in the order in which later ones count more. Variable files are added
-// to c.Files. Diagnostics never quote a value.
+// Assignments collects the assignments of all inputs in the order in which later ones count more.
+//
+// Why variable files are not added to c.Files: they may hold secrets, and a diagnostic about one line would show it. So
+// no message quotes a value or the source of one; the ranges say where to look.
 func (c *Config) Assignments(in Inputs) ([]Assignment, hcl.Diagnostics) {
 	var out []Assignment
 	for _, e := range slices.Sorted(slices.Values(in.Environ)) {
@@ -63,7 +64,7 @@ func (c *Config) Assignments(in Inputs) ([]Assignment, hcl.Diagnostics) {
 	}
 	auto, ds := c.autoFiles()
 	for _, path := range append(auto, in.Files...) {
-		more, fds := c.fileAssignments(path)
+		more, fds := fileAssignments(path)
 		out, ds = append(out, more...), append(ds, fds...)
 	}
 	for _, f := range in.Flags {
@@ -74,7 +75,7 @@ func (c *Config) Assignments(in Inputs) ([]Assignment, hcl.Diagnostics) {
 		}
 		out = append(out, Assignment{Name: name, Source: "the flag --var", Text: text})
 	}
-	return out, diag.Sort(c.clamped(ds))
+	return out, diag.Sort(ds)
 }
 
 // autoFiles lists the variable files that are read without being named.
@@ -98,17 +99,13 @@ func (c *Config) autoFiles() ([]string, hcl.Diagnostics) {
 }
 
 // fileAssignments reads a variable file: nothing but `name = constant`.
-func (c *Config) fileAssignments(path string) ([]Assignment, hcl.Diagnostics) {
+func fileAssignments(path string) ([]Assignment, hcl.Diagnostics) {
 	text, file, ds := parseFile(path)
-	if text != nil && c.Files[path] == nil {
-		c.Files[path] = &hcl.File{Bytes: text, Body: hcl.EmptyBody()}
-	}
 	if file == nil {
 		return nil, ds
 	}
-	c.Files[path] = file
 	attrs, more := file.Body.JustAttributes()
-	ds = append(ds, coded(more, CodeSyntax)...)
+	ds = clamped(append(ds, coded(more, CodeSyntax)...), map[string]*hcl.File{path: {Bytes: text}})
 	var out []Assignment
 	for _, a := range inOrder(attrs) {
 		out = append(out, Assignment{Name: a.Name, Source: filepath.Base(path), Expr: a.Expr, Range: a.Expr.Range(), origin: fromFile})

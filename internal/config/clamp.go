@@ -1,23 +1,21 @@
 package config
 
-import (
-	"github.com/hashicorp/hcl/v2"
-)
+import "github.com/hashicorp/hcl/v2"
 
 // clamped cuts ranges off at the end of their file. HCL's scanners sometimes point one byte behind it, where a program that
 // prints the source would fall over.
-func (c *Config) clamped(ds hcl.Diagnostics) hcl.Diagnostics {
+func clamped(ds hcl.Diagnostics, files map[string]*hcl.File) hcl.Diagnostics {
 	for _, d := range ds {
-		d.Subject, d.Context = c.clamp(d.Subject), c.clamp(d.Context)
+		d.Subject, d.Context = clamp(d.Subject, files), clamp(d.Context, files)
 	}
 	return ds
 }
 
-func (c *Config) clamp(r *hcl.Range) *hcl.Range {
-	if r == nil || c.Files[r.Filename] == nil {
+func clamp(r *hcl.Range, files map[string]*hcl.File) *hcl.Range {
+	if r == nil || files[r.Filename] == nil {
 		return r
 	}
-	text := c.Files[r.Filename].Bytes
+	text := files[r.Filename].Bytes
 	if r.Start.Byte >= 0 && r.Start.Byte <= r.End.Byte && r.End.Byte <= len(text) {
 		return r
 	}

@@ -35,7 +35,7 @@ func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 	}
 	d.crossCheck()
 	cfg.Settings = d.settings
-	return cfg, diag.Sort(cfg.clamped(d.diags))
+	return cfg, diag.Sort(clamped(d.diags, cfg.Files))
 }
 
 // decoder turns the blocks of all files into one module.

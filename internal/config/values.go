@@ -17,8 +17,8 @@ import (
 )
 
 // VariableValues gives every variable of the module its value: of several assignments to one variable the last counts.
-// A value that is null counts as none where the variable is not nullable. With errors the values that are wrong are
-// missing from the result, and unknown where other values depend on them.
+// A value that is null counts as none where the variable is not nullable. Variables whose value is missing or does not
+// suit the type are missing from the result; those that fail a validation rule are there.
 //
 // No diagnostic quotes the value of a sensitive or ephemeral variable.
 func (m *Module) VariableValues(in []Assignment) (map[string]VariableValue, hcl.Diagnostics) {
@@ -83,7 +83,11 @@ func (v *Variable) value(a Assignment, given bool) (VariableValue, *hcl.Diagnost
 		return VariableValue{}, diag.Error(CodeMissingValue, "No value for required variable", fmt.Sprintf("The variable %q has no default, so it must be given a value: with "+
 			"--var '%s=…', in a file named with --var-file or ending in %s, or in the environment as %s%s.", v.Name, v.Name, autoSuffix, EnvPrefix, v.Name), v.DeclRange.Ptr())
 	}
-	return VariableValue{Value: v.mark(v.Default), Source: "default", Range: v.DefaultRange}, nil
+	value := VariableValue{Value: v.mark(v.Default), Source: "default", Range: v.DefaultRange}
+	if v.secret() {
+		value.Range = hcl.Range{}
+	}
+	return value, nil
 }
 
 // read evaluates an assignment and converts it.

@@ -2,10 +2,13 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/diag"
@@ -60,8 +63,8 @@ func TestPrecedence(t *testing.T) {
 	check("one", "one.hcl")
 	in.Flags = []string{"a=x", "a = y=z"}
 	check(" y=z", "the flag --var")
-	if c.Files[in.Files[0]] == nil {
-		t.Error("variable files are missing from Files")
+	if c.Files[in.Files[0]] != nil {
+		t.Error("a variable file is in Files, from which lines are shown")
 	}
 }
 
@@ -207,9 +210,16 @@ func TestWrongValues(t *testing.T) {
 	as, ds := c.Assignments(in)
 	values, more := c.Root.VariableValues(as)
 	ds = diag.Sort(append(ds, more...))
-	text := render(c.Files, ds)
+	vars := filepath.Join(c.Dir, "x.auto.vars.hcl")
+	b, err := os.ReadFile(vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]*hcl.File{vars: {Bytes: b}}
+	maps.Copy(files, c.Files)
+	text := render(files, ds)
 	golden.Check(t, "wrong_values", []byte(text), without(c.Dir))
-	checkDiagnostics(t, c.Files, ds)
+	checkDiagnostics(t, files, ds)
 	if strings.Contains(text, "hunter2") {
 		t.Error("a secret is quoted")
 	}

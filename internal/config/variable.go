@@ -33,6 +33,7 @@ type VariableValue struct {
 	Value cty.Value
 	// Source says where the value came from, for people: `default`, `MESHPLAN_VAR_region`, a file name, `--var`.
 	Source string
-	// Range is the place in a file, or the zero value for an environment variable or a flag.
+	// Range is the place in a file. It is zero for an environment variable or a flag, and for the default of a sensitive
+	// variable, whose source must not be shown.
 	Range hcl.Range
 }

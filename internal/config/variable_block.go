@@ -91,11 +91,11 @@ func (d *decoder) typeAndDefault(v *Variable, typ, def *hcl.Attribute) {
 	converted, err := v.convert(value)
 	switch {
 	case err != nil:
-		detail := fmt.Sprintf("The default of the variable %q does not suit its type: %s.", v.Name, err)
-		if v.Sensitive {
-			detail = fmt.Sprintf("The default of the variable %q does not suit its type.", v.Name)
+		detail, at := fmt.Sprintf("The default of the variable %q does not suit its type: %s.", v.Name, err), def.Expr.Range()
+		if v.secret() { // neither the error nor the line of the source is to be shown
+			detail, at = fmt.Sprintf("The default of the variable %q does not suit its type, which is %s.", v.Name, v.Type.FriendlyNameForConstraint()), v.DeclRange
 		}
-		d.report(diag.Error(CodeInvalidArgument, "Invalid default", detail, def.Expr.Range().Ptr()))
+		d.report(diag.Error(CodeInvalidArgument, "Invalid default", detail, at.Ptr()))
 	case converted.IsNull() && !v.Nullable:
 		d.report(diag.Error(CodeInvalidArgument, "Invalid default", fmt.Sprintf("The default of the variable %q is null, but nullable is false. Remove the default to make "+
 			"the variable required.", v.Name), def.Expr.Range().Ptr()))

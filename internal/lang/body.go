@@ -1,21 +1,23 @@
 package lang
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 )
 
 // BodyReferences returns the references of every expression in a body of the given shape, inside nested and dynamic blocks
-// too, sorted by position. The body must not have been expanded. Names that dynamic blocks define are not references.
+// too, and its diagnostics, both sorted by position. The body must not have been expanded. Names that dynamic blocks define are not references.
 // Parts that do not fit the schema are passed over: schema.Block.Decode reports them.
 func BodyReferences(body hcl.Body, b *schema.Block) ([]Reference, hcl.Diagnostics) {
 	var w refWalker
 	w.body(body, b)
 	slices.SortStableFunc(w.refs, func(a, b Reference) int { return comparePos(a.Range, b.Range) })
-	return w.refs, w.diags
+	return w.refs, diag.Sort(w.diags) // attributes come in no particular order
 }
 
 func (w *refWalker) body(body hcl.Body, b *schema.Block) {
@@ -73,11 +75,5 @@ func bodySchema(b *schema.Block) *hcl.BodySchema {
 }
 
 func comparePos(a, b hcl.Range) int {
-	switch {
-	case a.Filename != b.Filename && a.Filename < b.Filename, a.Filename == b.Filename && a.Start.Byte < b.Start.Byte:
-		return -1
-	case a.Filename == b.Filename && a.Start.Byte == b.Start.Byte:
-		return 0
-	}
-	return 1
+	return cmp.Or(cmp.Compare(a.Filename, b.Filename), cmp.Compare(a.Start.Byte, b.Start.Byte))
 }

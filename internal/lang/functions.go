@@ -174,10 +174,10 @@ func conversionFunctions() map[string]function.Function {
 		"nonsensitive":    nonsensitiveFunction(),
 		"sensitive":       sensitiveFunction(),
 		"tobool":          stdlib.MakeToFunc(cty.Bool),
-		"tolist":          stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
-		"tomap":           stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
+		"tolist":          toList(),
+		"tomap":           toMap(),
 		"tonumber":        stdlib.MakeToFunc(cty.Number),
-		"toset":           stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
+		"toset":           toSet(),
 		"tostring":        stdlib.MakeToFunc(cty.String),
 		"try":             tryfunc.TryFunc,
 	}

@@ -244,3 +244,47 @@ func FuzzExprReferences(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkBodyReferences is what the engine pays for every resource block.
+func BenchmarkBodyReferences(b *testing.B) {
+	s := &schema.Block{Attributes: map[string]*schema.Attribute{"manifest": {Type: cty.DynamicPseudoType, Required: true}}}
+	f, ds := hclsyntax.ParseConfig([]byte(`manifest = {
+  kind     = "ConfigMap"
+  metadata = { name = "n-${local.x}", namespace = kubernetes_namespace.ns[each.key].name }
+}`), "t.mesh.hcl", hcl.InitialPos)
+	if ds.HasErrors() {
+		b.Fatal(ds)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if refs, _ := BodyReferences(f.Body, s); len(refs) != 3 {
+			b.Fatal(refs)
+		}
+	}
+}
+
+// The result does not depend on the order in which a map gives its elements.
+func TestBodyReferencesDeterministic(t *testing.T) {
+	s := &schema.Block{Attributes: map[string]*schema.Attribute{}}
+	var src strings.Builder
+	for i := range 8 {
+		s.Attributes[fmt.Sprintf("a%d", i)] = &schema.Attribute{Type: cty.String, Optional: true}
+		fmt.Fprintf(&src, "a%d = t.n%d + lonely%d\n", i, i, i)
+	}
+	f, ds := hclsyntax.ParseConfig([]byte(src.String()), "t.mesh.hcl", hcl.InitialPos)
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	first, firstErrors := BodyReferences(f.Body, s)
+	for range 10 {
+		refs, errs := BodyReferences(f.Body, s)
+		if diff := cmp.Diff(showAll(first), showAll(refs)); diff != "" {
+			t.Fatalf("references differ (-first +now):\n%s", diff)
+		}
+		for i := range errs {
+			if errs[i].Error() != firstErrors[i].Error() {
+				t.Fatalf("error %d was %v, is %v", i, firstErrors[i], errs[i])
+			}
+		}
+	}
+}

@@ -84,6 +84,9 @@ func parse(name string, args []string, rest bool, add func(*pflag.FlagSet)) (clu
 	if rest == (flags.NArg() == 0) {
 		return "", nil, fmt.Errorf("%w: %s: unexpected or missing arguments", errUsage, name)
 	}
+	if n, err := flags.GetInt("nodes"); err == nil && (n < 1 || n > cluster.MaxNodes) {
+		return "", nil, fmt.Errorf("%w: --nodes must be from 1 to %d", errUsage, cluster.MaxNodes)
+	}
 	if *dir == "" {
 		if !rest {
 			return "", nil, fmt.Errorf("%w: %s needs --dir", errUsage, name)

@@ -76,8 +76,10 @@ func outermost(s []Secret) []Secret {
 	return out
 }
 
-// IsNull reports whether there is no value at all.
-func (v Value) IsNull() bool { return v.Plain == cty.NilVal || v.Plain.IsNull() }
+// IsNull reports whether there is no value at all: neither one to see nor a secret.
+func (v Value) IsNull() bool {
+	return v.Plain == cty.NilVal || v.Plain.IsNull() && len(v.Secrets) == 0
+}
 
 // Reveal returns v with each secret filled in from candidate, marked sensitive, where candidate holds the very value whose
 // fingerprint was taken. Other secrets stay null and their paths are returned.

@@ -72,4 +72,7 @@ func TestWholeValueSensitive(t *testing.T) {
 	if !s.Plain.IsNull() || len(s.Secrets) != 1 || len(s.Secrets[0].Path) != 0 {
 		t.Errorf("Seal = %#v", s)
 	}
+	if other := Seal(cty.StringVal("y").Mark(schema.Sensitive), key); s.Same(other) || !s.Same(s) || s.IsNull() {
+		t.Error("a wholly secret value must be compared by its fingerprint")
+	}
 }

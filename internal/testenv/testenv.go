@@ -41,7 +41,7 @@ const (
 // Options say what the sandbox of a package has. The zero value is a plain one.
 type Options struct {
 	Mesh  bool // stand-ins for Linkerd's injector, proxies and identity
-	Audit bool // an audit log, for Requests
+	Audit bool // an audit log in the sandbox's folder
 	Nodes int  // 0 means the sandbox's default
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -292,6 +293,28 @@ func TestWriterRefuses(t *testing.T) {
 	ok(t, session.Unlock())
 	if err := session.Edit(nil, []addr.Instance{at(0)}); !errors.Is(err, errClosed) {
 		t.Errorf("Edit after Unlock: %v", err)
+	}
+}
+
+// TestBadWriteFailsAlone sends good and refused writes at the same time, so that they share commits.
+func TestBadWriteFailsAlone(t *testing.T) {
+	s := tempStore(t)
+	w := begin(t, lock(t, s))
+	const n = 64
+	good, bad := make([]error, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { good[i] = w.Intend(state.Intent{Step: i, Addr: at(i), Op: "create"}) })
+		wg.Go(func() { bad[i] = w.Record(state.Outcome{Step: n + i, Addr: at(i), After: record(at(i), "v")}) })
+	}
+	wg.Wait()
+	for i := range n {
+		if good[i] != nil || bad[i] == nil {
+			t.Errorf("step %d: the good write gives %v, the bad one %v", i, good[i], bad[i])
+		}
+	}
+	if snap := snapshot(t, s); len(snap.Unresolved) != n || len(snap.Records) != 0 || snap.Serial > n+2 {
+		t.Errorf("%d intents, %d records, serial %d", len(snap.Unresolved), len(snap.Records), snap.Serial)
 	}
 }
 

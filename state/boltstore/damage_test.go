@@ -129,6 +129,21 @@ func TestBitFlips(t *testing.T) {
 	ok(t, os.Remove(path))
 }
 
+// TestFaultWhileReading cuts the file off under a reader: what is mapped is no longer there.
+func TestFaultWhileReading(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	ok(t, os.WriteFile(path, written(t), 0o600))
+	s := open(t, path)
+	var corrupt *state.CorruptError
+	err := s.view(ctx, func(tx *bolt.Tx) error {
+		ok(t, os.Truncate(path, 8192))
+		return new(rawSnapshot).copy(tx)
+	})
+	if !errors.As(err, &corrupt) {
+		t.Errorf("view = %v, want a CorruptError", err)
+	}
+}
+
 func TestBackupIsNamed(t *testing.T) {
 	s := tempStore(t)
 	for range 2 {

@@ -21,7 +21,8 @@ type Options struct {
 	// KeepRuns is how many runs keep their steps, so that they can be rolled back; 0 means 100. The summary of a run is kept
 	// for ever.
 	KeepRuns int
-	// NoBackup leaves out the copy of the file before the first write of a session.
+	// NoBackup leaves out the copy of the file before the first write of a session. Files of more than 64 MiB are never copied;
+	// for others, a copy that cannot be made fails the write.
 	NoBackup bool
 	// Now is the clock for the end of runs; nil means time.Now.
 	Now func() time.Time

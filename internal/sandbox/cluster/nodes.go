@@ -19,9 +19,12 @@ const KubeletPort = 10250
 // podsPerNode fits the 1022 addresses of a node's pod network.
 const podsPerNode = 1000
 
+// MaxNodes is what the address plan of nodes and pods has room for.
+const MaxNodes = 500
+
 // NodeIP is the address of node i. It is routed by the supervisor alone.
 func NodeIP(i int) string {
-	return netip.AddrFrom4([4]byte{172, 18, byte(i >> 8), byte(i + 2)}).String()
+	return netip.AddrFrom4([4]byte{172, 18, byte((i + 2) >> 8), byte(i + 2)}).String()
 }
 
 // node describes node i, Ready from the start. Nodes alternate between two zones, so that rollouts by failure

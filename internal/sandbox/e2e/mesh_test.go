@@ -146,6 +146,19 @@ spec:
 		})
 	})
 
+	t.Run("identity down", func(t *testing.T) {
+		c.scale(t, "linkerd", "linkerd-identity", 0)
+		c.restart(t, "shop", "api")
+		eventually(t, "a new proxy waits for its certificate", func() error {
+			return c.waiting("shop", "api", "PodInitializing")
+		})
+		if err := c.available("shop", "api"); err == nil {
+			t.Error("the rollout finished without identity")
+		}
+		c.scale(t, "linkerd", "linkerd-identity", 1)
+		eventually(t, "it gets one", func() error { return c.available("shop", "api") })
+	})
+
 	t.Run("injector down", func(t *testing.T) {
 		c.scale(t, "linkerd", "linkerd-proxy-injector", 0)
 		eventually(t, "pods cannot be created", func() error {

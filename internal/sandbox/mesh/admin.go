@@ -65,8 +65,7 @@ func (a *admin) proxyHandler(p *corev1.Pod, client netip.Addr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !client.IsLoopback() {
 			s, _ := a.keeper.world.settingsOf(p.Labels[labelControlPlane])
-			e := policies{a.keeper.world, s}
-			v := e.check(p, port, request{client: client, http: true, method: r.Method, path: r.URL.Path})
+			v := newPolicies(a.keeper.world, s).check(p, port, request{client: client, http: true, method: r.Method, path: r.URL.Path})
 			if v.notFound {
 				http.Error(w, "", http.StatusNotFound)
 				return

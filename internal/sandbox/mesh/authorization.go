@@ -27,7 +27,7 @@ func (e *policies) serverAuthorizations(srv *unstructured.Unstructured) []author
 		return t.Group == policyGroup && t.Kind == "Server" && t.Name == srv.GetName() ||
 			(t.Group == "" || t.Group == "core") && t.Kind == "Namespace" && t.Name == srv.GetNamespace()
 	})
-	for _, o := range e.world.custom.list(policyGroup, "serverauthorizations") {
+	for _, o := range e.list(policyGroup, "serverauthorizations") {
 		if o.GetNamespace() == srv.GetNamespace() {
 			if a, ok := e.legacy(o, srv); ok {
 				out = append(out, a)
@@ -41,7 +41,7 @@ func (e *policies) serverAuthorizations(srv *unstructured.Unstructured) []author
 // something that does not exist grants nothing.
 func (e *policies) targeting(namespace string, matches func(objectRef) bool) []authorization {
 	var out []authorization
-	for _, o := range e.world.custom.list(policyGroup, "authorizationpolicies") {
+	for _, o := range e.list(policyGroup, "authorizationpolicies") {
 		var spec authorizationPolicy
 		if o.GetNamespace() != namespace || decodeSpec(o, &spec) != nil || !matches(spec.TargetRef) {
 			continue
@@ -103,7 +103,7 @@ func (e *policies) require(a *authorization, r objectRef) bool {
 }
 
 func (e *policies) find(plural string, r objectRef) *unstructured.Unstructured {
-	all := e.world.custom.list(policyGroup, plural)
+	all := e.list(policyGroup, plural)
 	i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool {
 		return o.GetNamespace() == r.Namespace && o.GetName() == r.Name
 	})

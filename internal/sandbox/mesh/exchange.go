@@ -26,7 +26,6 @@ func (k *keeper) exchange(client peer, serverPod *corev1.Pod, e trafficEntry, n,
 	if client.pod != nil && meshed(client.pod) && !skips(client.pod, "skip-outbound-ports", e.Port) {
 		x.clientProxy = k.proxies[client.pod.UID]
 	}
-	x.serverSettings, _ = k.world.settingsOf(serverPod.Labels[labelControlPlane])
 	x.tls = x.clientProxy != nil && x.serverProxy != nil
 	if x.tls {
 		if err := x.handshake(); err != nil {
@@ -37,13 +36,23 @@ func (k *keeper) exchange(client peer, serverPod *corev1.Pod, e trafficEntry, n,
 	}
 	v := verdict{allow: true}
 	if x.serverProxy != nil {
-		e := policies{k.world, x.serverSettings}
-		v = e.check(serverPod, x.entry.Port, x.request())
+		v = k.policiesOf(serverPod.Labels[labelControlPlane]).check(serverPod, x.entry.Port, x.request())
 		x.inbound(v)
 	}
 	if x.clientProxy != nil {
 		x.outbound(v)
 	}
+}
+
+// policiesOf returns the evaluator for the proxies of one control plane, made anew at every tick.
+func (k *keeper) policiesOf(controlPlane string) *policies {
+	e := k.policies[controlPlane]
+	if e == nil {
+		s, _ := k.world.settingsOf(controlPlane)
+		e = newPolicies(k.world, s)
+		k.policies[controlPlane] = e
+	}
+	return e
 }
 
 // crossing is one exchange while it is counted. Proxies are nil where the traffic passes none.
@@ -54,7 +63,6 @@ type crossing struct {
 	client                   peer
 	server                   *corev1.Pod
 	clientProxy, serverProxy *proxy
-	serverSettings           settings
 	target                   string
 	tls                      bool
 	clientID, serverID       string

@@ -104,6 +104,14 @@ func (d *identity) started(p *corev1.Pod) bool {
 	return state != nil && state.issuer != nil
 }
 
+// crashed says whether the identity pod found credentials it cannot work with.
+func (d *identity) crashed(p *corev1.Pod) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	state := d.pods[p.UID]
+	return state != nil && state.issuer == nil
+}
+
 // issuerOf returns the issuer an identity pod works with, or nil.
 func (d *identity) issuerOf(p *corev1.Pod) *issuer {
 	d.mu.Lock()

@@ -19,8 +19,11 @@ type keeper struct {
 
 	mu      sync.Mutex // guards proxies and everything in them
 	proxies map[types.UID]*proxy
-	flows   map[string]*flow // by its ends; only the keeping goroutine uses it
-	probed  time.Time        // until when probes were counted; only the keeping goroutine uses it
+
+	// Only the keeping goroutine uses these.
+	flows    map[string]*flow     // by their ends
+	probed   time.Time            // when probes were counted last
+	policies map[string]*policies // by control plane, for one tick
 }
 
 // proxy is what a running proxy holds in memory.

@@ -16,9 +16,40 @@ import (
 // policies evaluates inbound policy as the policy controller and the proxy do between them: the oldest Server that
 // selects the port decides, its routes and authorizations are tried in order, and without a Server the pod's default
 // policy holds.
+//
+// It looks at each kind of object once and so sees one moment; it is for one goroutine.
 type policies struct {
 	world    *world
 	settings settings
+	lists    map[string][]*unstructured.Unstructured
+	servers  map[*unstructured.Unstructured]server // decoded; nil selector where it is not valid
+}
+
+func newPolicies(w *world, s settings) *policies {
+	return &policies{world: w, settings: s, lists: map[string][]*unstructured.Unstructured{}, servers: map[*unstructured.Unstructured]server{}}
+}
+
+// list returns the objects of a kind, oldest first.
+func (e *policies) list(group, plural string) []*unstructured.Unstructured {
+	key := group + "/" + plural
+	l, seen := e.lists[key]
+	if !seen {
+		l = e.world.custom.list(group, plural)
+		e.lists[key] = l
+	}
+	return l
+}
+
+// server returns the decoded spec of a Server.
+func (e *policies) server(o *unstructured.Unstructured) server {
+	spec, seen := e.servers[o]
+	if !seen {
+		if decodeSpec(o, &spec) != nil {
+			spec = server{}
+		}
+		e.servers[o] = spec
+	}
+	return spec
 }
 
 type server struct {
@@ -128,12 +159,12 @@ func identityMatches(pattern, id string) bool {
 
 // serverFor returns the Server in force on a port.
 func (e *policies) serverFor(pod *corev1.Pod, port int) (*unstructured.Unstructured, server) {
-	for _, o := range e.world.custom.list(policyGroup, "servers") {
+	for _, o := range e.list(policyGroup, "servers") {
 		if o.GetNamespace() != pod.Namespace {
 			continue
 		}
-		var spec server
-		if decodeSpec(o, &spec) != nil || spec.PodSelector == nil || !selects(spec.PodSelector, pod.Labels) {
+		spec := e.server(o)
+		if spec.PodSelector == nil || !selects(spec.PodSelector, pod.Labels) {
 			continue
 		}
 		if spec.Port.Type == intstr.Int && spec.Port.IntValue() == port ||

@@ -19,7 +19,11 @@ func (k *keeper) advance(ctx context.Context, p *corev1.Pod, proxyReady bool, no
 		now.Before(p.Status.StartTime.Add(wait)) {
 		return
 	}
-	status := podStatus(p, proxyReady, p.Annotations[annPod], metav1.NewTime(now))
+	trouble := p.Annotations[annPod]
+	if k.identity.crashed(p) {
+		trouble = "crash"
+	}
+	status := podStatus(p, proxyReady, trouble, metav1.NewTime(now))
 	if sameState(&p.Status, &status) {
 		return
 	}
@@ -44,7 +48,7 @@ func (k *keeper) advance(ctx context.Context, p *corev1.Pod, proxyReady bool, no
 func podStatus(p *corev1.Pod, proxyReady bool, trouble string, now metav1.Time) corev1.PodStatus {
 	_, native := proxyOf(p)
 	appReady := proxyReady && trouble == ""
-	crashed := componentOf(p) == componentIdentity && !proxyReady
+	identity := componentOf(p) == componentIdentity // whose proxy starts after it, not before
 	status := corev1.PodStatus{Phase: corev1.PodRunning}
 	if native && !proxyReady {
 		status.Phase = corev1.PodPending
@@ -66,7 +70,7 @@ func podStatus(p *corev1.Pod, proxyReady bool, trouble string, now metav1.Time) 
 		switch {
 		case c.Name == proxyContainer:
 			s.Ready, s.Started, s.State = proxyReady, ptr.To(true), running(now)
-		case crashed, proxyReady && trouble == "crash":
+		case trouble == "crash" && (proxyReady || identity):
 			s.State = waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container")
 			s.RestartCount, s.Started = 5, ptr.To(false)
 			s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", StartedAt: now, FinishedAt: now}}

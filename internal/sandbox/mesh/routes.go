@@ -43,7 +43,7 @@ type route struct {
 func (e *policies) routes(srv *unstructured.Unstructured) []route {
 	var out []route
 	for _, group := range []string{policyGroup, gatewayGroup} {
-		for _, o := range e.world.custom.list(group, "httproutes") {
+		for _, o := range e.list(group, "httproutes") {
 			if o.GetNamespace() != srv.GetNamespace() {
 				continue
 			}

@@ -15,16 +15,28 @@ type settings struct {
 	values    map[string]any
 }
 
-// settingsOf reads the settings of the control plane in namespace.
+// parsedSettings are settings and the text they were read from.
+type parsedSettings struct {
+	raw string
+	settings
+}
+
+// settingsOf reads the settings of the control plane in namespace. They are parsed once for each text.
 func (w *world) settingsOf(namespace string) (settings, error) {
-	s := settings{namespace: namespace}
 	raw := w.configMapKey(namespace, configMapConfig, "values")
 	if raw == "" {
-		return s, fmt.Errorf("ConfigMap %s/%s has no key values", namespace, configMapConfig)
+		return settings{namespace: namespace}, fmt.Errorf("ConfigMap %s/%s has no key values", namespace, configMapConfig)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p, ok := w.parsed[namespace]; ok && p.raw == raw {
+		return p.settings, nil
+	}
+	s := settings{namespace: namespace}
 	if err := yaml.Unmarshal([]byte(raw), &s.values); err != nil {
 		return s, fmt.Errorf("ConfigMap %s/%s: %w", namespace, configMapConfig, err)
 	}
+	w.parsed[namespace] = parsedSettings{raw, s}
 	return s, nil
 }
 

@@ -187,8 +187,7 @@ func (s *statusWriter) backends(o *unstructured.Unstructured) string {
 }
 
 func (s *statusWriter) exists(plural, namespace, name string) bool {
-	e := policies{world: s.world}
-	return e.find(plural, objectRef{Namespace: namespace, Name: name}) != nil
+	return newPolicies(s.world, settings{}).find(plural, objectRef{Namespace: namespace, Name: name}) != nil
 }
 
 // rateLimits accepts the oldest policy of each Server.

@@ -46,14 +46,15 @@ type trafficEntry struct {
 
 // flow remembers the fractions of an entry's requests that did not make a whole one yet.
 type flow struct {
-	due     float64 // requests
-	failing float64 // failures
-	next    int     // pair of pods whose turn it is
+	due     float64            // requests
+	failing map[string]float64 // failures, by pair of pods
+	next    int                // pair whose turn it is
 	touched time.Time
 }
 
 // carry counts the traffic of the time since last.
 func (k *keeper) carry(pods []*corev1.Pod, last, now time.Time) {
+	k.policies = map[string]*policies{}
 	workloads := map[string][]*corev1.Pod{}
 	for _, p := range pods {
 		if ready(p) {
@@ -94,7 +95,7 @@ func (k *keeper) carryEntry(e trafficEntry, workloads map[string][]*corev1.Pod, 
 	key := fmt.Sprintf("%s>%s:%d%s %s", e.From, e.To, e.Port, e.Path, e.Method)
 	f := k.flows[key]
 	if f == nil {
-		f = &flow{}
+		f = &flow{failing: map[string]float64{}}
 		k.flows[key] = f
 	}
 	f.touched = now
@@ -118,10 +119,12 @@ func (k *keeper) carryEntry(e trafficEntry, workloads map[string][]*corev1.Pod, 
 		if n == 0 {
 			continue
 		}
-		f.failing += float64(n) * (1 - success)
-		failed := int(f.failing)
-		f.failing -= float64(failed)
-		k.exchange(clients[pair%len(clients)], servers[pair/len(clients)], e, n, failed, now)
+		client, server := clients[pair%len(clients)], servers[pair/len(clients)]
+		ends := client.ip.String() + " " + server.Status.PodIP
+		failing := f.failing[ends] + float64(n)*(1-success)
+		failed := int(failing)
+		f.failing[ends] = failing - float64(failed)
+		k.exchange(client, server, e, n, failed, now)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,9 @@ type world struct {
 	configMaps listers.ConfigMapLister
 	custom     *customObjects
 	factory    informers.SharedInformerFactory
+
+	mu     sync.Mutex // guards parsed
+	parsed map[string]parsedSettings
 }
 
 const indexByIP = "ip"
@@ -47,7 +51,7 @@ func newWorld(ctx context.Context, config *rest.Config) (*world, error) {
 	f := informers.NewSharedInformerFactory(client, 0)
 	core := f.Core().V1()
 	w := &world{
-		client: client, factory: f,
+		client: client, factory: f, parsed: map[string]parsedSettings{},
 		pods: core.Pods().Lister(), podIndex: core.Pods().Informer().GetIndexer(),
 		namespaces: core.Namespaces().Lister(), services: core.Services().Lister(),
 		secrets: core.Secrets().Lister(), configMaps: core.ConfigMaps().Lister(),
@@ -105,15 +109,12 @@ func (w *world) livePods() []*corev1.Pod {
 	return all
 }
 
-// componentPods returns the Ready pods of a control plane component in its namespace.
+// componentPods returns the Ready pods of a control plane component in its namespace, sorted by name.
 func (w *world) componentPods(namespace, component string) []*corev1.Pod {
-	var out []*corev1.Pod
-	for _, p := range w.livePods() {
-		if p.Namespace == namespace && componentOf(p) == component && ready(p) {
-			out = append(out, p)
-		}
-	}
-	return out
+	pods, _ := w.pods.Pods(namespace).List(labels.SelectorFromSet(labels.Set{labelComponent: component}))
+	pods = slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return !ready(p) })
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return pods
 }
 
 func (w *world) configMapKey(namespace, name, key string) string {

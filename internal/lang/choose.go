@@ -1,0 +1,138 @@
+package lang
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+// indexFunction finds the first element equal to a value.
+func indexFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{
+			{Name: "list", Type: cty.DynamicPseudoType},
+			{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true},
+		},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if t := args[0].Type(); !t.IsListType() && !t.IsTupleType() {
+				return cty.NilType, function.NewArgErrorf(0, "a list is required, not %s", t.FriendlyName())
+			}
+			return cty.Number, nil
+		},
+		RefineResult: notNull,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			for it := args[0].ElementIterator(); it.Next(); {
+				i, e := it.Element()
+				eq, err := stdlib.Equal(e, args[1])
+				if err != nil {
+					return cty.NilVal, err
+				}
+				if !eq.IsKnown() {
+					return cty.UnknownVal(cty.Number), nil
+				}
+				if eq.True() {
+					return i, nil
+				}
+			}
+			return cty.NilVal, errors.New("the value is not in the list")
+		},
+	})
+}
+
+// lookupFunction reads one element of a map or attribute of an object, or else a default. The rest of the map may be unknown.
+func lookupFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{
+			{Name: "map", Type: cty.DynamicPseudoType, AllowMarked: true},
+			{Name: "key", Type: cty.String, AllowMarked: true},
+		},
+		VarParam: &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if len(args) > 3 {
+				return cty.NilType, fmt.Errorf("lookup takes two or three arguments, not %d", len(args))
+			}
+			t := args[0].Type()
+			switch {
+			case t.IsObjectType():
+				key, ok := text(args[1])
+				switch {
+				case !ok:
+					return cty.DynamicPseudoType, nil
+				case t.HasAttribute(key):
+					return t.AttributeType(key), nil
+				case len(args) == 3:
+					return args[2].Type(), nil
+				}
+				return cty.NilType, function.NewArgErrorf(1, "the object has no such attribute, and there is no default")
+			case t.IsMapType():
+				if len(args) == 3 {
+					if _, err := convert.Convert(args[2], t.ElementType()); err != nil {
+						return cty.NilType, function.NewArgErrorf(2, "the default must have the type of the map's elements: %s", err)
+					}
+				}
+				return t.ElementType(), nil
+			}
+			return cty.NilType, function.NewArgErrorf(0, "a map or an object is required, not %s", t.FriendlyName())
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			m, marks := args[0].Unmark()
+			key, keyMarks := args[1].Unmark()
+			var out cty.Value
+			switch name := key.AsString(); {
+			case m.Type().IsObjectType() && m.Type().HasAttribute(name):
+				out = m.GetAttr(name)
+			case m.Type().IsMapType() && m.HasIndex(key).True():
+				out = m.Index(key)
+			case len(args) == 3:
+				var err error
+				if out, err = convert.Convert(args[2], t); err != nil {
+					return cty.NilVal, function.NewArgError(2, err)
+				}
+			default:
+				return cty.NilVal, function.NewArgErrorf(1, "the map has no such key, and there is no default")
+			}
+			return out.WithMarks(marks, keyMarks), nil
+		},
+	})
+}
+
+// coalesceFunction returns the first argument that is neither null nor the empty string.
+func coalesceFunction() function.Function {
+	return function.New(&function.Spec{
+		VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			types := make([]cty.Type, len(args))
+			for i, a := range args {
+				types[i] = a.Type()
+			}
+			t, _ := convert.UnifyUnsafe(types)
+			if t == cty.NilType {
+				return t, errors.New("all arguments must have the same type")
+			}
+			return t, nil
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			var skipped []cty.ValueMarks // a secret that was empty still decided the result
+			for _, a := range args {
+				v, err := convert.Convert(a, t)
+				if err != nil {
+					return cty.NilVal, err
+				}
+				plain, marks := v.Unmark()
+				if !plain.IsKnown() {
+					return cty.UnknownVal(t).WithMarks(append(skipped, marks)...), nil
+				}
+				if plain.IsNull() || t == cty.String && plain.AsString() == "" {
+					skipped = append(skipped, marks)
+					continue
+				}
+				return v.WithMarks(skipped...), nil
+			}
+			return cty.NilVal, errors.New("every argument is null or an empty string")
+		},
+	})
+}
