@@ -2,8 +2,8 @@
 
 BIN     := bin
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/meshplan/meshplan/internal/cli.buildVersion=$(VERSION)
+VERSION ?=
+LDFLAGS := -s -w $(if $(VERSION),-X github.com/meshplan/meshplan/internal/cli.release=$(VERSION))
 SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' ! -name '*_test.go' ! -path 'internal/sandbox/*') go.mod go.sum
 
 .DEFAULT_GOAL := help
@@ -32,7 +32,7 @@ race: $(BIN)/sandbox ## run the tests with the race detector
 	$(GO) test -race -timeout 40m ./...
 
 bench: $(BIN)/meshplan $(BIN)/sandbox ## measure against the budgets: ratios side by side, medians
-	$(GO) run ./internal/bench $(BENCHFLAGS)
+	MESHPLAN_BENCH=1 $(GO) test -count=1 -timeout 60m -v ./internal/bench
 
 check: ## formatting, vet, staticcheck, tidy and generate: everything but the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run make fmt"; exit 1; }
@@ -47,7 +47,7 @@ check: ## formatting, vet, staticcheck, tidy and generate: everything but the te
 
 fmt: ## format Go and HCL
 	gofmt -w $$(git ls-files '*.go')
-	$(BIN)/meshplan fmt -recursive examples
+	$(BIN)/meshplan fmt --recursive examples
 
 tidy: ## tidy all three modules
 	$(GO) mod tidy

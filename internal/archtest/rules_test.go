@@ -45,6 +45,7 @@ var rooms = []room{
 	{path: "internal/testenv", imports: []string{"..."}},
 	{path: "providers/linkerd/env/meshtest", imports: []string{"..."}},
 	{path: "internal/golden", imports: []string{"..."}},
+	{path: "internal/bench", imports: []string{"..."}},
 	{path: "internal/archtest", imports: []string{"..."}},
 }
 
@@ -55,7 +56,7 @@ const (
 
 // testSupport are the rooms that exist for tests: product code must not import them, and what is asked of product code
 // is not asked of them.
-var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest"}
+var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench"}
 
 // forTests is what test files may import as well, wherever they are.
 var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore"}, testSupport...)

@@ -62,7 +62,8 @@ func TestReplace(t *testing.T) {
 			t.Error("an odd number of arguments is accepted")
 		}
 	}()
-	Replace("a")
+	odd := []string{"a"}
+	Replace(odd...)
 }
 
 func TestUpdateByEnvironment(t *testing.T) {

@@ -107,9 +107,10 @@ type jsonModule struct {
 	Resources []jsonResource `json:"resources,omitempty"`
 }
 
-func (m *jsonModule) add(c *plans.Change, n *node) {
+func (m *jsonModule) add(c *plans.Change, n *node) *jsonResource {
 	values, _ := n.json().(map[string]any)
 	m.Resources = append(m.Resources, jsonResource{jsonAddress: addressOf(c.Addr), ProviderName: c.Provider, Values: values, SensitiveValues: orEmpty(n.flags(secret))})
+	return &m.Resources[len(m.Resources)-1]
 }
 
 type jsonAddress struct {
@@ -140,6 +141,7 @@ type jsonResource struct {
 	SchemaVersion   int            `json:"schema_version"`
 	Values          map[string]any `json:"values"`
 	SensitiveValues any            `json:"sensitive_values"`
+	DependsOn       []string       `json:"depends_on,omitempty"`
 }
 
 type jsonResourceChange struct {

@@ -210,7 +210,7 @@ func details(summary string, lines []line) string {
 		body.WriteByte('\n')
 	}
 	fence := strings.Repeat("`", max(longestRun(body.String(), '`')+1, 3))
-	return fmt.Sprintf("<details><summary>%s</summary>\n\n%sdiff\n%s%s\n\n</details>\n", summary, fence, body.String(), fence)
+	return fmt.Sprintf("<details><summary>%s</summary>\n\n%sdiff\n%s%s\n\n</details>\n\n", summary, fence, body.String(), fence)
 }
 
 func longestRun(s string, c rune) (longest int) {

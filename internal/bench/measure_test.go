@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// rounds is how often a thing is measured; the median counts.
+const rounds = 3
+
+// enabled skips measurements in an ordinary test run: they need an idle machine.
+func enabled(t *testing.T) {
+	t.Helper()
+	if os.Getenv("MESHPLAN_BENCH") == "" {
+		t.Skip("measurements need an idle machine; run make bench")
+	}
+}
+
+// median runs f several times and returns the median of its times.
+func median(t *testing.T, f func() time.Duration) time.Duration {
+	t.Helper()
+	var all []time.Duration
+	for range rounds {
+		all = append(all, f())
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// line prints one measurement beside its budget.
+func line(t *testing.T, what string, got, budget time.Duration, more ...any) {
+	t.Helper()
+	verdict := "ok"
+	if budget > 0 && got > budget {
+		verdict = "OVER"
+	}
+	t.Logf("%-58s %10s  budget %-8s %-5s %s", what, got.Round(time.Millisecond), budget, verdict, fmt.Sprint(more...))
+}
+
+// ratio prints a ratio and fails when it is over its limit.
+func ratio(t *testing.T, what string, got, limit float64) {
+	t.Helper()
+	t.Logf("%-58s %9.2f×  limit %.1f×", what, got, limit)
+	if got > limit {
+		t.Errorf("%s: %.2f×, limit %.1f×", what, got, limit)
+	}
+}
+
+// binary returns bin/meshplan.
+func binary(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "..", "..", "bin", "meshplan")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: run make build", err)
+	}
+	return path
+}
+
+// run runs meshplan in a directory and returns its wall time and its largest resident memory in bytes.
+func run(t *testing.T, dir string, env []string, wantCode int, args ...string) (time.Duration, int64) {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(start)
+	if code := cmd.ProcessState.ExitCode(); code != wantCode {
+		t.Fatalf("meshplan %v: exit code %d, want %d: %v\n%s", args, code, wantCode, err, out)
+	}
+	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if usage == nil {
+		return took, 0
+	}
+	return took, usage.Maxrss * 1024
+}
+
+func write(t *testing.T, dir, name, src string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/ui"
+	"github.com/meshplan/meshplan/plans"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var (
+		in    inputFlags
+		out   outputFlags
+		plan  planFlags
+		apply applyFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "apply [DIR|PLANFILE]",
+		Short: "Make the changes that a plan shows",
+		Long: `Makes a plan, shows it, asks, and carries it out. With a file that "plan --out" saved it carries out exactly that plan and asks nothing.
+
+A step begins as soon as what it depends on is done. When a step fails, what depends on it is left alone and everything else goes on. The first
+interrupt lets steps in flight finish; the second one aborts. Applying again goes on where it stopped.`,
+		Example: `  meshplan apply
+  meshplan apply rollout.plan
+  meshplan apply --auto-approve --rollback-on-failure prod/`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := plan.check(); err != nil {
+				return usageError(cmd, err)
+			}
+			r := &runner{app: a, cmd: cmd, in: &in, plan: &plan, apply: &apply, question: "Do you want to perform these actions?"}
+			dir := directory(args)
+			info, err := os.Stat(dir)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%q is neither a directory nor a plan file: %w", dir, err)
+			case info.Mode().IsRegular():
+				r.file = dir
+				if err := refuseWithPlanFile(cmd); err != nil {
+					return err
+				}
+			}
+			return r.run(&out, dir, func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics) {
+				return e.Plan(ctx, w.config, w.planOptions(&plan))
+			})
+		},
+	}
+	in.addAll(cmd.Flags())
+	out.add(cmd.Flags())
+	plan.addAll(cmd.Flags())
+	apply.add(cmd.Flags(), true)
+	a.completeAddresses(cmd, &in, "target", "replace")
+	return cmd
+}
+
+// refuseWithPlanFile refuses flags that would make another plan.
+func refuseWithPlanFile(cmd *cobra.Command) error {
+	for _, name := range []string{"target", "replace", "refresh", "refresh-only"} {
+		if cmd.Flags().Changed(name) {
+			return usageError(cmd, fmt.Errorf("--%s cannot go with a saved plan, which is carried out as it is", name))
+		}
+	}
+	return nil
+}
+
+// runner is what apply, destroy and rollback have in common: plan, show, ask, carry out.
+type runner struct {
+	app      *app
+	cmd      *cobra.Command
+	in       *inputFlags
+	plan     *planFlags
+	apply    *applyFlags
+	question string
+	file     string // a saved plan; it counts as approved
+	save     string // where to save the plan instead of carrying it out
+}
+
+// planFunc makes the plan.
+type planFunc func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics)
+
+func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
+	c, err := r.app.console(r.cmd, out)
+	if err != nil {
+		return err
+	}
+	defer c.close(&err)
+	if r.file == "" && r.save == "" && !r.apply.autoApprove && (!c.InTTY || c.json) {
+		return usageError(r.cmd, fmt.Errorf("there is nobody to ask: the input is not a terminal. Approve with --auto-approve, or apply a plan that was saved with \"meshplan plan --out\""))
+	}
+	var saved *plans.Plan
+	var variables []plans.Variable
+	if r.file != "" {
+		var ds hcl.Diagnostics
+		if saved, ds = readPlan(r.file); ds.HasErrors() {
+			c.diagnostics(ds)
+			return exitWith(codeOf(ds))
+		}
+		dir, variables = saved.Base.Dir, saved.Base.Variables
+	}
+	w, ds := r.app.open(r.cmd, dir, r.in, variables)
+	c.files = w.config.Files
+	if ds.HasErrors() {
+		c.diagnostics(ds)
+		return exitWith(codeOf(ds))
+	}
+	var view ui.View
+	sig := catch(r.cmd.Context(), func() {
+		if view != nil {
+			view.Say("Interrupted again: aborting. The outcome of steps in flight is looked up by the next run.")
+		}
+	})
+	defer sig.release()
+	p := saved
+	if p == nil {
+		view = c.view()
+		var more hcl.Diagnostics
+		p, more = make(w.engine(view, r.plan.parallelism), sig.first, w)
+		view.Close()
+		if ds = append(ds, more...); p == nil || ds.HasErrors() || sig.seen() {
+			c.diagnostics(ds)
+			return exitWith(c.stopped(sig, ds))
+		}
+	}
+	if err := c.plan(p); err != nil {
+		return err
+	}
+	c.diagnostics(ds)
+	if r.save != "" {
+		if ds := writePlan(r.save, p); ds.HasErrors() {
+			c.diagnostics(ds)
+			return exitWith(exitFailure)
+		}
+		c.say("\nSaved to %s. To carry out exactly this, run:\n  %s", r.save, w.applyPlan(r.save))
+		return nil
+	}
+	if done, err := r.approve(c, sig, p); done {
+		return err
+	}
+	view = c.view()
+	res, ds := w.engine(view, r.plan.parallelism).Apply(sig.second, w.config, p, engine.ApplyOptions{
+		Inputs: w.inputs, LockTimeout: r.apply.lockTimeout, RollbackOnFailure: r.rollback(w), Stop: sig.first.Done(),
+	})
+	view.Close()
+	return r.finish(c, w, sig, res, ds)
+}
+
+// approve asks, where that is needed. It reports true when the command ends here.
+func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, error) {
+	if p.Empty() && len(p.Steps) == 0 {
+		return true, nil
+	}
+	if r.file != "" || r.apply.autoApprove || p.Empty() {
+		return false, nil
+	}
+	ok, err := ui.Confirm(sig.first, c.Terminal, r.question)
+	switch {
+	case sig.seen():
+		return true, exitWith(c.stopped(sig, nil))
+	case err != nil:
+		return true, fmt.Errorf("reading the answer: %w", err)
+	case !ok:
+		c.say("Not approved. Nothing was changed.")
+		return true, exitWith(exitFailure)
+	}
+	return false, nil
+}
+
+// rollback says whether a failure undoes the run: the flag decides, and without it the configuration.
+func (r *runner) rollback(w *workspace) bool {
+	if f := r.cmd.Flags().Lookup("rollback-on-failure"); f == nil || f.Changed {
+		return r.apply.rollbackOnFailure
+	}
+	return w.config.Settings.OnFailure == config.OnFailureRollback
+}
+
+// finish says how it ended.
+func (r *runner) finish(c *console, w *workspace, sig *interrupts, res *engine.Result, ds hcl.Diagnostics) error {
+	c.diagnostics(ds)
+	code := codeOfRun(res, ds, sig.seen())
+	if res == nil {
+		if sig.seen() {
+			return exitWith(c.stopped(sig, ds))
+		}
+		return exitWith(code)
+	}
+	if code == exitOK {
+		c.result(res, nil)
+		c.outputs(res.Outputs)
+		return nil
+	}
+	c.result(res, r.next(w, res))
+	return exitWith(code)
+}
+
+// next lists what can be done after a run that did not end well.
+func (r *runner) next(w *workspace, res *engine.Result) []ui.Next {
+	again := w.command("apply")
+	if r.file != "" {
+		again = w.applyPlan(r.file)
+	}
+	next := []ui.Next{{Command: again, Why: "go on where it stopped"}}
+	switch {
+	case res.RolledBack != nil && len(res.RolledBack.Failed) == 0:
+		next[0].Why = "try it again"
+	case res.RolledBack != nil:
+		next = append(next, ui.Next{Command: w.command("plan"), Why: "see what is left"})
+	default:
+		next = append(next, ui.Next{Command: w.command("rollback"), Why: fmt.Sprintf("undo run %d; it is shown before anything happens", res.Run)})
+	}
+	return append(next, ui.Next{Command: w.stateCommand("show", fmt.Sprintf("run:%d", res.Run)), Why: "see every step of the run"})
+}
+
+// stateCommand is command for commands that need the state only.
+func (w *workspace) stateCommand(words ...string) string {
+	there := *w
+	there.in = &inputFlags{state: w.in.state}
+	return there.command(words...)
+}

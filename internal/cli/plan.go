@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/plans"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var (
+		in       inputFlags
+		out      outputFlags
+		plan     planFlags
+		file     string
+		detailed bool
+		destroy  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "plan [DIR]",
+		Short: "Show what would change",
+		Long: `Compares the configuration with the state and the live cluster and shows what apply would do. It changes nothing and takes no lock;
+credentials that can only read are enough.`,
+		Example: `  meshplan plan
+  meshplan plan --out rollout.plan prod/     save the plan for apply
+  meshplan plan --detailed-exitcode          exit with 2 when there are changes
+  meshplan plan --target linkerd_trust_anchor.main`,
+		Args:              atMost(1),
+		ValidArgsFunction: completeDirs,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := plan.check(); err != nil {
+				return usageError(cmd, err)
+			}
+			c, err := a.console(cmd, &out)
+			if err != nil {
+				return err
+			}
+			defer c.close(&err)
+			w, ds := a.open(cmd, directory(args), &in, nil)
+			c.files = w.config.Files
+			if ds.HasErrors() {
+				c.diagnostics(ds)
+				return exitWith(codeOf(ds))
+			}
+			options := w.planOptions(&plan)
+			if destroy {
+				options.Mode = plans.Destroy
+			}
+			sig := catch(cmd.Context(), func() {})
+			defer sig.release()
+			p, more := w.plan(c, sig, &plan, options)
+			ds = append(ds, more...)
+			if p == nil || ds.HasErrors() {
+				c.diagnostics(ds)
+				return exitWith(c.stopped(sig, ds))
+			}
+			if err := c.plan(p); err != nil {
+				return err
+			}
+			c.diagnostics(ds)
+			if file != "" {
+				if ds := writePlan(file, p); ds.HasErrors() {
+					c.diagnostics(ds)
+					return exitWith(exitFailure)
+				}
+				c.say("\nSaved to %s. To carry out exactly this, run:\n  %s", file, w.applyPlan(file))
+			}
+			if detailed && !p.Empty() {
+				return exitWith(exitChanges)
+			}
+			return nil
+		},
+	}
+	in.addAll(cmd.Flags())
+	out.add(cmd.Flags())
+	plan.addAll(cmd.Flags())
+	cmd.Flags().StringVar(&file, "out", "", "save the plan to a `file` for apply")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
+	cmd.Flags().BoolVar(&destroy, "destroy", false, "plan to delete everything that is recorded")
+	a.completeAddresses(cmd, &in, "target", "replace")
+	return cmd
+}
+
+func (w *workspace) planOptions(f *planFlags) engine.PlanOptions {
+	o := engine.PlanOptions{Inputs: w.inputs, Mode: plans.Normal, Targets: f.targets, Replace: f.replace, NoRefresh: !f.refresh}
+	if f.refreshOnly {
+		o.Mode = plans.RefreshOnly
+	}
+	return o
+}
+
+// plan makes a plan and shows the progress of it.
+func (w *workspace) plan(c *console, sig *interrupts, f *planFlags, o engine.PlanOptions) (*plans.Plan, hcl.Diagnostics) {
+	view := c.view()
+	defer view.Close()
+	return w.engine(view, f.parallelism).Plan(sig.first, w.config, o)
+}
+
+// stopped returns the exit code of a command that ended before anything was changed, and says so if a signal was the reason.
+func (c *console) stopped(sig *interrupts, ds hcl.Diagnostics) int {
+	if sig.seen() {
+		c.say("Interrupted. Nothing was changed.")
+		return exitInterrupted
+	}
+	if code := codeOf(ds); code != exitOK {
+		return code
+	}
+	return exitFailure
+}
+
+// applyPlan writes the command that applies a saved plan; it brings its directory along.
+func (w *workspace) applyPlan(file string) string {
+	there := *w
+	there.dir = "."
+	return there.command("apply", quote(file))
+}

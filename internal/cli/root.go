@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshplan/meshplan/internal/ui"
+)
+
+// root builds the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "meshplan",
+		Short: "Plan, apply and roll back service-mesh rollouts on Kubernetes",
+		Long: `meshplan reads a rollout from *.mesh.hcl files, compares it with what it recorded and with the live cluster, shows
+what it would change, and carries that out in the right order. Every run can be undone by a rollback, which is a plan as well.`,
+		Example: `  meshplan plan                     show what would change
+  meshplan apply                    show it, ask, and do it
+  meshplan plan --out rollout.plan  save the plan ...
+  meshplan apply rollout.plan       ... and carry exactly that out
+  meshplan drift                    find what others changed
+  meshplan rollback                 undo the last run`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.prepare(cmd)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError(cmd, fmt.Errorf("there is no command %q%s", args[0], suggest(cmd, args[0])))
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(usageError)
+	root.SetHelpTemplate(helpTemplate)
+	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "run as if started in this `directory`")
+	root.PersistentFlags().StringVar(&a.color, "color", string(ui.ColorAuto), "`when` to colour: auto, always or never")
+	root.AddGroup(&cobra.Group{ID: "write", Title: "Write a rollout:"}, &cobra.Group{ID: "run", Title: "Carry it out:"}, &cobra.Group{ID: "look", Title: "Look at it:"})
+	group := func(id string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = id
+			root.AddCommand(c)
+		}
+	}
+	group("write", a.validateCommand(), a.fmtCommand(), a.graphCommand())
+	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand())
+	group("look", a.driftCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand())
+	root.AddCommand(a.versionCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp))
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+// prepare runs before every command.
+func (a *app) prepare(cmd *cobra.Command) error {
+	if err := a.fromEnvironment(cmd); err != nil {
+		return err
+	}
+	if _, err := ui.ParseColor(a.color); err != nil {
+		return usageError(cmd, fmt.Errorf("--color: %w", err))
+	}
+	if a.dir != "" {
+		if err := os.Chdir(a.dir); err != nil {
+			return fmt.Errorf("-C: %w", err)
+		}
+	}
+	return nil
+}
+
+func usageError(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w\n\nRun \"%s --help\" to see how it is used", err, cmd.CommandPath())
+}
+
+func suggest(cmd *cobra.Command, name string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if found := cmd.SuggestionsFor(name); len(found) > 0 {
+		return fmt.Sprintf("; did you mean %q?", found[0])
+	}
+	return ""
+}
+
+// atMost refuses more than n arguments and says which they may be.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError(cmd, fmt.Errorf("%q is one argument too many", args[n]))
+		}
+		return nil
+	}
+}
+
+// topic is a page of help without a command.
+func topic(name, short, text string) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Long: short + ":\n\n" + text}
+}
+
+const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>; files and --var go before it
+  MESHPLAN_STATE           like --state; in the same way MESHPLAN_KUBECONFIG, MESHPLAN_CONTEXT, MESHPLAN_PROGRESS,
+                           MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT and MESHPLAN_JSON_INTO
+  MESHPLAN_LOG             trace, debug, info, warn or error: log to standard error
+  MESHPLAN_LOG_FORMAT      json: log in JSON
+  KUBECONFIG               kubeconfig files, as for kubectl
+  NO_COLOR                 not empty: no colour
+  CLICOLOR_FORCE           not 0: colour even without a terminal; FORCE_COLOR means the same
+  COLUMNS                  width to wrap text to`
+
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`

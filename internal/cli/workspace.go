@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"crypto/rand"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/state"
+	"github.com/meshplan/meshplan/state/boltstore"
+)
+
+// CodeBackend: the configuration asks for a backend that this program does not have.
+const CodeBackend diag.Code = "state.unknown-backend"
+
+// CodePlanFile: a plan file cannot be read or written.
+const CodePlanFile diag.Code = "plan.file"
+
+// workspace is a configuration with its state.
+type workspace struct {
+	app    *app
+	cmd    *cobra.Command
+	in     *inputFlags
+	dir    string
+	config *config.Config
+	inputs engine.Inputs
+	store  state.Store
+}
+
+// open loads the configuration in dir and gives its variables values; those of a saved plan count less than flags. Without
+// errors the workspace is complete.
+func (a *app) open(cmd *cobra.Command, dir string, in *inputFlags, saved []plans.Variable) (*workspace, hcl.Diagnostics) {
+	w := &workspace{app: a, cmd: cmd, in: in, dir: dir}
+	var ds hcl.Diagnostics
+	w.config, ds = config.Load(dir, config.Options{Version: versionNumber()})
+	if ds.HasErrors() {
+		return w, ds
+	}
+	more := w.assign(saved)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return w, ds
+	}
+	store, err := openStore(dir, in.state, &w.config.Settings)
+	if err != nil {
+		return w, append(ds, err)
+	}
+	w.store = store
+	return w, ds
+}
+
+func (w *workspace) assign(saved []plans.Variable) hcl.Diagnostics {
+	given, ds := w.config.Assignments(config.Inputs{Environ: w.app.env, Files: w.in.varFiles, Flags: w.in.vars})
+	if ds.HasErrors() {
+		return ds
+	}
+	var assignments []config.Assignment
+	for _, v := range saved {
+		// A sensitive value is not in the plan file: it must be given again, and the engine compares it.
+		if declared := w.config.Root.Variables[v.Name]; declared == nil || declared.Sensitive || declared.Ephemeral || v.Value == cty.NilVal {
+			continue
+		}
+		assignments = append(assignments, config.Assignment{Name: v.Name, Source: "the saved plan", Expr: hcl.StaticExpr(v.Value, hcl.Range{})})
+	}
+	values, more := w.config.Root.VariableValues(append(assignments, given...))
+	w.inputs.Variables = make(map[string]cty.Value, len(values))
+	for name, v := range values {
+		w.inputs.Variables[name] = v.Value
+	}
+	return append(ds, more...)
+}
+
+// openStore opens the state. It touches nothing yet.
+func openStore(dir, path string, settings *config.Settings) (state.Store, *hcl.Diagnostic) {
+	if path == "" && settings != nil && settings.Backend == "kubernetes" {
+		return nil, diag.Error(CodeBackend, "Unsupported backend",
+			"This version of meshplan keeps its state in a file. Remove the block backend \"kubernetes\", or name a file with --state.", &settings.BackendRange)
+	}
+	if path == "" {
+		path = filepath.Join(dir, ".meshplan", "state.db")
+	}
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		return nil, diag.FromError(engine.CodeState, "State cannot be opened", err, nil)[0]
+	}
+	return store, nil
+}
+
+// engine makes an engine whose events go to events, which may be nil.
+func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
+	registry := w.app.registry(connection{kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger()})
+	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now})
+}
+
+// holder says who is at work. The command is named without its arguments: they may hold values of variables.
+func (a *app) holder(cmd *cobra.Command) state.Holder {
+	h := state.Holder{ID: rand.Text(), PID: os.Getpid(), Command: cmd.CommandPath(), Since: a.now().UTC()}
+	if u, err := user.Current(); err == nil {
+		h.User = u.Username
+	}
+	if h.User == "" {
+		h.User = "unknown"
+	}
+	h.Host, _ = os.Hostname()
+	return h
+}
+
+// command writes another command for the same workspace, to be copied.
+func (w *workspace) command(words ...string) string {
+	parts := []string{"meshplan"}
+	if w.app.dir != "" {
+		parts = append(parts, "-C", quote(w.app.dir))
+	}
+	parts = append(parts, words...)
+	for _, f := range []struct{ name, value string }{{"state", w.in.state}, {"kubeconfig", w.in.kubeconfig}, {"context", w.in.context}} {
+		if f.value != "" {
+			parts = append(parts, "--"+f.name, quote(f.value))
+		}
+	}
+	for _, f := range w.in.varFiles {
+		parts = append(parts, "--var-file", quote(f))
+	}
+	for _, v := range w.in.vars { // the value may be secret
+		name, _, _ := strings.Cut(v, "=")
+		parts = append(parts, "--var", quote(name+"=…"))
+	}
+	if w.dir != "." {
+		parts = append(parts, quote(w.dir))
+	}
+	return strings.Join(parts, " ")
+}
+
+// quote makes a word safe for a shell.
+func quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// directory returns the directory that a command is about.
+func directory(args []string) string {
+	if len(args) > 0 {
+		return filepath.Clean(args[0])
+	}
+	return "."
+}
+
+// readPlan reads a saved plan.
+func readPlan(path string) (*plans.Plan, hcl.Diagnostics) {
+	p, err := plans.ReadFile(path)
+	if err != nil {
+		return nil, diag.FromError(CodePlanFile, "Plan file cannot be read", err, nil)
+	}
+	return p, nil
+}
+
+// writePlan saves a plan.
+func writePlan(path string, p *plans.Plan) hcl.Diagnostics {
+	if err := plans.WriteFile(path, p); err != nil {
+		return diag.FromError(CodePlanFile, "Plan file cannot be written", err, nil)
+	}
+	return nil
+}

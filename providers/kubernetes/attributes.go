@@ -1,0 +1,131 @@
+package kubernetes
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/gocty"
+
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+)
+
+// optionAttributes are those of every whole object.
+func optionAttributes() map[string]*schema.Attribute {
+	return map[string]*schema.Attribute{
+		"on_exists": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.OnExistsError), OneOf: []string{kube.OnExistsError, kube.OnExistsAdopt},
+			Description: "What to do when the object exists and is not managed here: `error` refuses, `adopt` takes it over."},
+		"on_destroy": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.OnDestroyDelete), OneOf: []string{kube.OnDestroyDelete, kube.OnDestroyOrphan},
+			Description: "What happens to the object when the resource is removed: `delete`, or `orphan` to leave it without our marks."},
+		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
+			Description: "What to do about fields that a controller or another applier set to something else: `error` refuses the plan, `force` takes them, `yield` leaves them."},
+		"uid": {Type: cty.String, Computed: true, Description: "UID of the live object."},
+	}
+}
+
+// with joins attributes.
+func with(sets ...map[string]*schema.Attribute) map[string]*schema.Attribute {
+	out := map[string]*schema.Attribute{}
+	for _, s := range sets {
+		maps.Copy(out, s)
+	}
+	return out
+}
+
+// waitBlock declares what to wait for.
+func waitBlock() *schema.NestedBlock {
+	return &schema.NestedBlock{
+		Nesting:     schema.Single,
+		Description: "What must hold before dependents go on. Without the block nothing is waited for.",
+		Block: schema.Block{
+			Attributes: map[string]*schema.Attribute{
+				"rollout": {Type: cty.Bool, Optional: true, Default: cty.False,
+					Description: "Wait for the kind's own readiness: workloads rolled out, Jobs complete, CustomResourceDefinitions served, webhooks backed by ready endpoints. It fails early with the words of pods that cannot run."},
+				"timeout": {Type: cty.String, Optional: true, Default: cty.StringVal("10m"), Validate: duration, Description: "How long to wait, for instance `5m`."},
+			},
+			Blocks: map[string]*schema.NestedBlock{
+				"condition": {Nesting: schema.List, Description: "A condition of `status.conditions` that must hold.", Block: schema.Block{Attributes: map[string]*schema.Attribute{
+					"type":   {Type: cty.String, Required: true, Description: "Type of the condition."},
+					"status": {Type: cty.String, Optional: true, Default: cty.StringVal("True"), Description: "Status that it must have."},
+				}}},
+				"field": {Nesting: schema.List, Description: "A field that must have a value.", Block: schema.Block{Attributes: map[string]*schema.Attribute{
+					"path": {Type: cty.String, Required: true, Description: "Path of the field, for instance `status.loadBalancer.ingress[0].ip`.", Validate: func(v cty.Value) error {
+						_, err := kube.ParsePath(v.AsString())
+						return err
+					}},
+					"value": {Type: cty.String, Optional: true, Description: "The value that it must have; any that is not empty when left out."},
+				}}},
+			},
+		},
+	}
+}
+
+func duration(v cty.Value) error {
+	d, err := time.ParseDuration(v.AsString())
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a duration such as 90s or 5m", v.AsString())
+	case d <= 0:
+		return fmt.Errorf("%q is not positive", v.AsString())
+	}
+	return nil
+}
+
+// waitOf reads a wait block; nil when there is none.
+func waitOf(config cty.Value) *kube.WaitOptions {
+	block := config.GetAttr("wait")
+	if block.IsNull() || !block.IsWhollyKnown() {
+		return nil
+	}
+	out := &kube.WaitOptions{Rollout: block.GetAttr("rollout").True(), Timeout: durationOf(block, "timeout")}
+	for _, c := range block.GetAttr("condition").AsValueSlice() {
+		out.Conditions = append(out.Conditions, kube.WaitCondition{Type: text(c, "type"), Status: text(c, "status")})
+	}
+	for _, f := range block.GetAttr("field").AsValueSlice() {
+		out.Fields = append(out.Fields, kube.WaitField{Path: text(f, "path"), Value: text(f, "value")})
+	}
+	return out
+}
+
+func durationOf(v cty.Value, name string) time.Duration {
+	d, err := time.ParseDuration(text(v, name))
+	if err != nil {
+		return 0 // validated by the schema; 0 means the default
+	}
+	return d
+}
+
+// text returns a string attribute; empty when it is null or unknown.
+func text(v cty.Value, name string) string {
+	a := v.GetAttr(name)
+	if a.IsNull() || !a.IsKnown() {
+		return ""
+	}
+	return a.AsString()
+}
+
+// optionsOf reads the options of a whole object.
+func optionsOf(v cty.Value) kube.SetOptions {
+	return kube.SetOptions{OnExists: text(v, "on_exists"), OnDestroy: text(v, "on_destroy"), Conflicts: text(v, "conflicts")}
+}
+
+// set returns an object value with attributes replaced.
+func set(v cty.Value, with map[string]cty.Value) cty.Value {
+	attrs := v.AsValueMap()
+	maps.Copy(attrs, with)
+	return cty.ObjectVal(attrs)
+}
+
+// stringMap converts a map attribute; nil when it is null or unknown.
+func stringMap(v cty.Value) map[string]string {
+	if v.IsNull() || !v.IsWhollyKnown() {
+		return nil
+	}
+	out := map[string]string{}
+	if err := gocty.FromCtyValue(v, &out); err != nil {
+		return nil // a null element: the key is left out by kube as well
+	}
+	return out
+}

@@ -1,0 +1,179 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/hcl/v2"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Cluster is one API server as one user sees it. It connects when it is first needed. What it caches (discovery, which objects exist) belongs
+// to one run.
+type Cluster struct {
+	options    Options
+	connection Connection
+	log        hclog.Logger
+	warnings   warnings
+	world      World
+	discovery  discoveryCache
+	inventory  inventory
+
+	once    sync.Once // guards clients and failed
+	clients *clients
+	failed  error
+
+	mu       sync.Mutex // guards identity, and down with downAt
+	identity string
+	down     error // the last failure to connect
+	downAt   time.Time
+}
+
+// clients share one HTTP connection pool.
+type clients struct {
+	config    *rest.Config
+	http      *http.Client
+	raw       rest.Interface
+	dynamic   dynamic.Interface
+	metadata  metadata.Interface
+	discovery *discovery.DiscoveryClient
+}
+
+// downFor is how long a failure to connect answers for the cluster, so that an unreachable one costs one time-out
+// and not one per object.
+const downFor = 5 * time.Second
+
+func newCluster(o Options, c Connection) *Cluster {
+	return &Cluster{options: o, connection: c, log: o.Logger.Named("kube")}
+}
+
+// errNoServer says that no kubeconfig names a server. Without this check client-go would try localhost.
+var errNoServer = errors.New("no kubeconfig names an API server")
+
+// connect reads the kubeconfig and makes the clients, once. It makes no request.
+func (c *Cluster) connect() (*clients, error) {
+	c.once.Do(func() { c.clients, c.failed = c.newClients() })
+	if c.failed != nil {
+		return nil, &UnreachableError{Context: c.connection.Context, Err: c.failed}
+	}
+	return c.clients, nil
+}
+
+func (c *Cluster) newClients() (*clients, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.WarnIfAllMissing = false
+	if c.options.Kubeconfig != "" {
+		rules.ExplicitPath = c.options.Kubeconfig
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.connection.Context})
+	config, err := loader.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, errNoServer
+	}
+	if err != nil {
+		return nil, err
+	}
+	if config.Host == "" {
+		return nil, errNoServer
+	}
+	config.UserAgent = c.options.UserAgent
+	config.QPS = -1 // the server's priority and fairness is the better judge; it answers 429 with a time to wait
+	config.WarningHandlerWithContext = &c.warnings
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	out := &clients{config: config, http: client}
+	if out.dynamic, err = dynamic.NewForConfigAndClient(config, client); err != nil {
+		return nil, err
+	}
+	if out.metadata, err = metadata.NewForConfigAndClient(metadata.ConfigFor(config), client); err != nil {
+		return nil, err
+	}
+	if out.discovery, err = discovery.NewDiscoveryClientForConfigAndClient(config, client); err != nil {
+		return nil, err
+	}
+	raw := dynamic.ConfigFor(config)
+	raw.GroupVersion, raw.APIPath = nil, "/"
+	if out.raw, err = rest.UnversionedRESTClientForConfigAndClient(raw, client); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// RESTConfig returns a copy of the configuration of the connection. It makes no request.
+func (c *Cluster) RESTConfig() (*rest.Config, error) {
+	k, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	return rest.CopyConfig(k.config), nil
+}
+
+// Dynamic returns a client for any kind. It makes no request.
+func (c *Cluster) Dynamic() (dynamic.Interface, error) {
+	k, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	return k.dynamic, nil
+}
+
+// World is what this run plans and has not made yet.
+func (c *Cluster) World() *World { return &c.world }
+
+// Name says which cluster is meant, for people: the context, or the default one.
+func (c *Cluster) Name() string {
+	if c.connection.Context != "" {
+		return "context " + c.connection.Context
+	}
+	return "the current context"
+}
+
+// Identity returns the UID of the kube-system namespace, which stands for the cluster. It is read once.
+func (c *Cluster) Identity(ctx context.Context) (string, hcl.Diagnostics) {
+	c.mu.Lock()
+	known := c.identity
+	c.mu.Unlock()
+	if known != "" {
+		return known, nil
+	}
+	system := Ref{Version: "v1", Kind: "Namespace", Name: "kube-system"}
+	u, err := c.getMetadata(ctx, namespaceMapping, system)
+	if err != nil {
+		return "", c.Diagnose(err, "get", system)
+	}
+	if u == nil {
+		return "", c.Diagnose(fmt.Errorf("the namespace kube-system does not exist"), "get", system)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.identity = string(u.UID)
+	return c.identity, nil
+}
+
+// Version returns the server's version, for instance "v1.37.2".
+func (c *Cluster) Version(ctx context.Context) (string, error) {
+	k, err := c.connect()
+	if err != nil {
+		return "", err
+	}
+	var text string
+	err = c.retry(ctx, func() error {
+		v, err := k.discovery.ServerVersionWithContext(ctx)
+		if err == nil {
+			text = v.GitVersion
+		}
+		return err
+	})
+	return text, err
+}

@@ -1,0 +1,61 @@
+package kube
+
+import (
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Options are what all connections of one run share. The zero value uses the usual kubeconfig rules (KUBECONFIG, then the file in the home
+// directory, then the service account of a pod) and logs nothing.
+type Options struct {
+	// Kubeconfig is the path of one kubeconfig file; empty means the usual rules.
+	Kubeconfig string
+	// Context names the context for connections that name none; empty means the kubeconfig's current one.
+	Context string
+	// Logger gets what client-go says; nil discards it.
+	Logger hclog.Logger
+	// UserAgent identifies the program to the API server and its audit log; empty means "meshplan".
+	UserAgent string
+}
+
+// Connection says which cluster a provider block means. It is comparable. The zero value is the default of the Pool.
+type Connection struct {
+	// Context names a context of the kubeconfig.
+	Context string
+}
+
+// Pool hands out one Cluster per connection, so that the providers of a run share connections, discovery and the planned World.
+type Pool struct {
+	options Options
+
+	mu       sync.Mutex // guards clusters
+	clusters map[Connection]*Cluster
+}
+
+// NewPool makes a pool. It does no I/O.
+func NewPool(o Options) *Pool {
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "meshplan"
+	}
+	routeKlog(o.Logger)
+	return &Pool{options: o, clusters: map[Connection]*Cluster{}}
+}
+
+// Cluster returns the one Cluster of a connection. It does no I/O: the first call that needs the API server connects.
+func (p *Pool) Cluster(c Connection) *Cluster {
+	if c.Context == "" {
+		c.Context = p.options.Context
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := p.clusters[c]
+	if found == nil {
+		found = newCluster(p.options, c)
+		p.clusters[c] = found
+	}
+	return found
+}

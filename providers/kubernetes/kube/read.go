@@ -1,0 +1,413 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshplan/meshplan/providers"
+)
+
+const (
+	// readLists is how many LISTs are in flight: each costs the server much more than a GET.
+	readLists = 4
+	// readGets is how many GETs are in flight.
+	readGets = 16
+	// readFew is the size up to which a group is read object by object.
+	readFew = 3
+	// readWide is the number of namespaces of one kind from which one LIST over all of them is cheaper.
+	readWide = 8
+	// readUnmarked is how many objects without our label a namespace must have to be listed: others may live there too.
+	readUnmarked = 8
+)
+
+// ReadSets reads the objects of many instances. Metadata is listed per resource and namespace; only objects in which a field of
+// ours changed are fetched. The states are in the order of the requests.
+func (c *Cluster) ReadSets(ctx context.Context, reqs []SetRead) ([]SetState, hcl.Diagnostics) {
+	r := reader{cluster: c, reqs: reqs, states: make([]SetState, len(reqs)), work: map[readGroup][]*readItem{}}
+	r.group()
+	if err := r.list(ctx); err != nil {
+		return r.states, err
+	}
+	return r.states, r.settle(ctx)
+}
+
+// reader is one ReadSets under way.
+type reader struct {
+	cluster *Cluster
+	reqs    []SetRead
+	states  []SetState
+	work    map[readGroup][]*readItem
+	items   [][]*readItem // by request
+}
+
+// readGroup is what one LIST can answer.
+type readGroup struct {
+	ref       Ref // without a name
+	label     string
+	partial   bool
+	wide      bool
+	namespace string
+}
+
+// readItem is one object of one request.
+type readItem struct {
+	req     int
+	rec     *ObjectRecord // nil when the outcome of a write is unknown
+	desired *Desired
+	ref     Ref
+	mapping Mapping
+	meta    *metav1.PartialObjectMetadata
+	err     error
+	state   ObjectState
+	next    *ObjectRecord
+	ds      hcl.Diagnostics
+}
+
+// group sorts the objects of all requests into LISTs.
+func (r *reader) group() {
+	namespaces := map[readGroup]map[string]bool{}
+	r.items = make([][]*readItem, len(r.reqs))
+	for i := range r.reqs {
+		req := &r.reqs[i]
+		desired := map[ID]*Desired{}
+		for j := range req.Desired {
+			d := &req.Desired[j]
+			ref := RefOf(d.Object)
+			desired[ref.ID()] = d
+			if ref.Namespace == "" {
+				ref.Namespace = DefaultNamespace
+				desired[ref.ID()] = d
+			}
+		}
+		add := func(it *readItem) {
+			it.req = i
+			r.items[i] = append(r.items[i], it)
+			key := readGroup{ref: Ref{Group: it.ref.Group, Version: it.ref.Version, Kind: it.ref.Kind}, label: StateLabel(req.Lineage), partial: req.Partial, namespace: it.ref.Namespace}
+			r.work[key] = append(r.work[key], it)
+			key.namespace = ""
+			if namespaces[key] == nil {
+				namespaces[key] = map[string]bool{}
+			}
+			namespaces[key][it.ref.Namespace] = true
+		}
+		for j := range req.Record.Objects {
+			rec := &req.Record.Objects[j]
+			add(&readItem{rec: rec, desired: desired[rec.ID()], ref: rec.Ref})
+		}
+		if !req.Unresolved {
+			continue
+		}
+		for j := range req.Desired {
+			ref := RefOf(req.Desired[j].Object)
+			named := ref
+			named.Namespace = cmp.Or(ref.Namespace, DefaultNamespace)
+			if ref.Name != "" && ref.Kind != "" && req.Record.Find(ref.ID()) == nil && req.Record.Find(named.ID()) == nil {
+				add(&readItem{desired: &req.Desired[j], ref: ref})
+			}
+		}
+	}
+	for key, names := range namespaces {
+		if len(names) <= readWide || key.partial {
+			continue
+		}
+		wide := key
+		wide.wide = true
+		for name := range names {
+			key.namespace = name
+			r.work[wide] = append(r.work[wide], r.work[key]...)
+			delete(r.work, key)
+		}
+	}
+}
+
+// list fills in the metadata. It returns diagnostics only for what concerns every object: an unreachable cluster.
+func (r *reader) list(ctx context.Context) hcl.Diagnostics {
+	var mu sync.Mutex // guards broken
+	var broken error
+	var group errgroup.Group
+	group.SetLimit(readLists)
+	for key, items := range r.work {
+		group.Go(func() error {
+			if err := r.read(ctx, key, items); err != nil {
+				mu.Lock()
+				broken = err
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions report through broken
+	return r.cluster.Diagnose(broken, "list", Ref{Kind: "objects"})
+}
+
+// read fills in the metadata of one group. Its error is one that stops everything.
+func (r *reader) read(ctx context.Context, key readGroup, items []*readItem) error {
+	c := r.cluster
+	m, err := c.Mapping(ctx, key.ref.GVK())
+	var unknown *UnknownKindError
+	switch {
+	case errors.As(err, &unknown) && unknown.Broken == nil && len(unknown.Served) > 0: // another version of it is served
+		versioned := key.ref.GVK()
+		versioned.Version = ""
+		m, err = c.Mapping(ctx, versioned)
+	case errors.As(err, &unknown) && unknown.Broken == nil, err == nil && m.Planned:
+		return nil // the kind is gone, and with it all its objects
+	case errors.As(err, &unknown):
+		for _, it := range items {
+			it.err = err
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		it.mapping = m
+		if m.Namespaced && it.ref.Namespace == "" {
+			it.ref.Namespace = DefaultNamespace
+		}
+	}
+	few := readFew
+	if key.partial {
+		few = readUnmarked - 1
+	}
+	missing := items
+	if len(items) > few {
+		o := ListOptions{Namespace: key.namespace, Labels: LabelState + "=" + key.label}
+		if key.partial {
+			o.Labels = ""
+		}
+		if key.wide {
+			o.Namespace = ""
+		}
+		listed, err := c.listMetadata(ctx, m, o)
+		switch {
+		case apierrors.IsForbidden(err): // then one by one
+		case err != nil:
+			return err
+		default:
+			byName := make(map[string]*metav1.PartialObjectMetadata, len(listed))
+			for _, o := range listed {
+				byName[o.Namespace+"/"+o.Name] = o
+			}
+			missing = nil
+			for _, it := range items {
+				if it.meta = byName[it.ref.Namespace+"/"+it.ref.Name]; it.meta == nil {
+					missing = append(missing, it) // gone, or its label was removed
+				}
+			}
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(readGets)
+	for _, it := range missing {
+		group.Go(func() error {
+			it.meta, it.err = c.getMetadata(ctx, m, it.ref)
+			var down *UnreachableError
+			if errors.As(it.err, &down) || errors.Is(it.err, context.Canceled) || apierrors.IsUnauthorized(it.err) {
+				return it.err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// settle decides for every object whether it changed, fetching those that may have.
+func (r *reader) settle(ctx context.Context) hcl.Diagnostics {
+	var group errgroup.Group
+	group.SetLimit(readGets)
+	for i := range r.items {
+		req := &r.reqs[i]
+		for _, it := range r.items[i] {
+			if !it.suspicious(req) {
+				continue
+			}
+			group.Go(func() error {
+				it.fetch(ctx, r.cluster, req)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // the functions report through the items
+	for i, items := range r.items {
+		state := &r.states[i]
+		for _, it := range items {
+			state.Objects = append(state.Objects, it.state)
+			state.Diagnostics = append(state.Diagnostics, it.ds...)
+			if it.next != nil {
+				state.Record.Objects = append(state.Record.Objects, *it.next)
+			}
+		}
+		slices.SortFunc(state.Objects, func(a, b ObjectState) int { return CompareRef(a.Ref, b.Ref) })
+		slices.SortFunc(state.Record.Objects, func(a, b ObjectRecord) int { return CompareRef(a.Ref, b.Ref) })
+	}
+	return nil
+}
+
+// suspicious decides from metadata alone and reports whether the object must be fetched.
+func (it *readItem) suspicious(req *SetRead) bool {
+	it.state = ObjectState{Ref: it.ref}
+	switch {
+	case it.err != nil:
+		it.next = it.rec
+		it.ds = hcl.Diagnostics{} // fetch explains
+		return true
+	case it.meta == nil:
+		return false
+	case it.rec != nil && it.rec.UID != string(it.meta.UID):
+		// Deleted and made again by somebody: what we made is gone. The new one is judged when it is planned.
+		return false
+	}
+	it.state.Exists, it.state.UID = true, string(it.meta.UID)
+	if it.meta.DeletionTimestamp != nil {
+		it.state.Terminating = append([]string{}, it.meta.Finalizers...)
+	}
+	if it.rec == nil {
+		return true
+	}
+	next := *it.rec
+	next.Terminating = it.meta.DeletionTimestamp != nil
+	it.next = &next
+	if it.rec.Dirty {
+		return true
+	}
+	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
+	if it.meta.ResourceVersion == it.rec.ResourceVersion {
+		return false
+	}
+	if it.rec.Entry != "" && entryDigest(it.meta.ManagedFields, manager) == it.rec.Entry && (req.Partial || it.markStands(req.Owner)) {
+		next.ResourceVersion, next.Generation = it.meta.ResourceVersion, it.meta.Generation
+		return false
+	}
+	return true
+}
+
+// markStands reports whether the marks that LISTs go by are still on the object.
+func (it *readItem) markStands(owner providers.Owner) bool {
+	return it.meta.Labels[LabelState] == StateLabel(owner.Lineage) && strings.HasPrefix(it.meta.Annotations[AnnotationOwner], owner.Lineage+"/")
+}
+
+// fetch gets the whole object and compares it.
+func (it *readItem) fetch(ctx context.Context, c *Cluster, req *SetRead) {
+	if it.err != nil {
+		it.ds = c.Diagnose(it.err, "get", it.ref)
+		it.state.Exists = it.rec != nil
+		return
+	}
+	ref := it.ref
+	ref.Version = it.mapping.GVK.Version
+	live, err := c.Get(ctx, ref)
+	if err != nil {
+		it.ds = c.Diagnose(err, "get", it.ref)
+		return
+	}
+	if live == nil || it.meta.UID != live.GetUID() {
+		it.state.Exists, it.next = false, nil
+		return
+	}
+	if it.rec == nil {
+		it.adopt(req, live)
+		return
+	}
+	it.state.Live = live
+	it.compare(req, live)
+}
+
+// adopt takes an object whose creation had no known outcome, when it carries our mark.
+func (it *readItem) adopt(req *SetRead, live *unstructured.Unstructured) {
+	whose, _ := ownershipOf(live.GetAnnotations(), req.Owner)
+	if whose != ours && !req.Partial || req.Partial && entryOf(live.GetManagedFields(), cmp.Or(req.Manager, FieldManager)) == nil {
+		it.state.Exists, it.state.UID = false, ""
+		return
+	}
+	it.state.Live = live
+	manager := cmp.Or(req.Manager, FieldManager)
+	// Whether it is what was wished for is not known: the next plan asks the server.
+	it.next = &ObjectRecord{Ref: it.ref, UID: string(live.GetUID()), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
+		Manager: req.Manager, Entry: entryDigest(live.GetManagedFields(), manager), Dirty: true, Pending: true}
+}
+
+// compare lists the fields of ours that are not as applied.
+func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
+	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
+	it.next.ResourceVersion, it.next.Generation = live.GetResourceVersion(), live.GetGeneration()
+	if it.desired == nil {
+		it.next.Dirty = entryDigest(live.GetManagedFields(), manager) != it.rec.Entry
+		return
+	}
+	secret := isSecret(it.ref)
+	view := denormalized(it.desired.Object, live)
+	for _, d := range differences(unyielded(it.desired.Object, live, it.rec.Yielded), view, allFields(live.GetManagedFields())) {
+		if was, ok := it.rec.Canon[d.path.String()]; ok && was == canonDigest(req.Key, d) {
+			continue
+		}
+		hide := secret && len(d.path) > 0 && (d.path[0] == "data" || d.path[0] == "stringData")
+		it.state.Drift = append(it.state.Drift, Drift{Path: d.path, Live: d.live, Secret: hide})
+	}
+	entry := entryDigest(live.GetManagedFields(), manager)
+	if entry != it.rec.Entry {
+		it.withheld(view)
+	}
+	it.next.Dirty = len(it.state.Drift) > 0 || !req.Partial && !it.markStands(req.Owner)
+	if !it.next.Dirty {
+		it.next.Entry = entry
+	}
+}
+
+// withheld treats secret fields, whose recorded value is not known here, as changed when our entry says that something did.
+func (it *readItem) withheld(view map[string]any) {
+	null := map[string]bool{}
+	for _, p := range it.rec.Null {
+		null[p] = true
+	}
+	for _, p := range it.desired.Null {
+		if null[p.String()] || len(p) == 0 {
+			continue
+		}
+		now, _ := at(view, p)
+		it.state.Drift = append(it.state.Drift, Drift{Path: p, Live: now, Secret: true})
+	}
+}
+
+// denormalized returns the live object in the terms of the configuration: where a Secret is configured by stringData, its
+// data as text.
+func denormalized(desired, live *unstructured.Unstructured) map[string]any {
+	text, ok := desired.Object["stringData"].(map[string]any)
+	if !ok || !isSecret(RefOf(desired)) {
+		return live.Object
+	}
+	out := map[string]any{}
+	for k, v := range live.Object {
+		out[k] = v
+	}
+	data, _ := live.Object["data"].(map[string]any)
+	decoded := map[string]any{}
+	for k := range text {
+		if s, ok := data[k].(string); ok {
+			decoded[k] = decodeBase64(s)
+		}
+	}
+	out["stringData"] = decoded
+	return out
+}
+
+// decodeBase64 returns the text of a field of data, or the field itself when it is not base64.
+func decodeBase64(s string) string {
+	out, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return s
+	}
+	return string(out)
+}

@@ -1,0 +1,406 @@
+package certs
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+// Tags of this package.
+const (
+	TagTrustAnchor providers.Tag = "linkerd:trust-anchor"
+	TagIssuer      providers.Tag = "linkerd:issuer"
+)
+
+// anchorResource is linkerd_trust_anchor.
+type anchorResource struct {
+	env    env.Env
+	now    func() time.Time
+	schema *schema.Resource
+}
+
+// Schema implements providers.ResourceType.
+func (t *anchorResource) Schema() *schema.Resource { return t.schema }
+
+// Order implements providers.Orderer.
+func (t *anchorResource) Order(config cty.Value) providers.Order {
+	return providers.Order{Provides: []providers.Tag{TagTrustAnchor}, After: []providers.Tag{namespaceTag(t.namespace(config))}}
+}
+
+// Reverse implements providers.Reverser.
+func (t *anchorResource) Reverse(before, after cty.Value) providers.Reversal {
+	switch {
+	case before.IsNull():
+		return providers.Reversal{Undo: providers.Restore}
+	case after.IsNull() && text(before, "mode") == ModeGenerate && truth(before, "delete_on_destroy"):
+		return providers.Reversal{Undo: providers.Irreversible, Reason: "the trust anchor's private key was destroyed and was kept nowhere else"}
+	case !after.IsNull() && text(before, "fingerprint_sha256") != text(after, "fingerprint_sha256"):
+		return providers.Reversal{Undo: providers.Irreversible,
+			Reason: "the former trust anchor's private key is gone; its certificate stays in the bundle until nothing depends on it"}
+	}
+	return providers.Reversal{Undo: providers.Restore}
+}
+
+func (t *anchorResource) namespace(v cty.Value) string {
+	if ns := text(v, "namespace"); ns != "" {
+		return ns
+	}
+	return t.env.Namespace()
+}
+
+func namespaceTag(ns string) providers.Tag { return providers.Tag("kubernetes:namespace/" + ns) }
+
+// anchors is what is known about a trust anchor: certificates, never a key.
+type anchors struct {
+	current  *x509.Certificate
+	previous []*x509.Certificate // former ones, still in the bundle
+	extra    []*x509.Certificate // further ones that the configuration names
+}
+
+func (a anchors) bundle() pki.Bundle {
+	return pki.NewBundle(a.current).With(a.previous...).With(a.extra...)
+}
+
+// attrs returns the attributes that follow from the certificates.
+func (a anchors) attrs() map[string]cty.Value {
+	return map[string]cty.Value{
+		"certificate_pem":    cty.StringVal(pki.EncodePEM(a.current)),
+		"bundle_pem":         cty.StringVal(a.bundle().PEM()),
+		"fingerprint_sha256": cty.StringVal(pki.Fingerprint(a.current)),
+		"subject":            cty.StringVal(a.current.Subject.String()),
+		"not_before":         timestamp(a.current.NotBefore),
+		"not_after":          timestamp(a.current.NotAfter),
+		"previous":           stringList(pki.NewBundle(a.previous...).Fingerprints()),
+	}
+}
+
+// anchorsOf reads back what attrs wrote, with the extra anchors of the same value. It reports false when the value holds no
+// certificate.
+func anchorsOf(v cty.Value) (a anchors, ok bool) {
+	chain, err := pki.ParsePEM([]byte(text(v, "certificate_pem")))
+	if err != nil {
+		return a, false
+	}
+	a.current = chain[0]
+	a.extra = extraAnchors(v)
+	former, _ := texts(v, "previous")
+	if b, err := pki.ParseBundle([]byte(text(v, "bundle_pem"))); err == nil {
+		for _, c := range b.Certificates() {
+			if slices.Contains(former, pki.Fingerprint(c)) {
+				a.previous = append(a.previous, c)
+			}
+		}
+	}
+	return a, true
+}
+
+// extraAnchors returns the certificates that the configuration adds to the bundle.
+func extraAnchors(v cty.Value) (out []*x509.Certificate) {
+	list, _ := texts(v, "additional_pem")
+	if text(v, "mode") == ModePEM {
+		list = append([]string{text(v, "pem")}, list...)
+	}
+	for _, s := range list {
+		if chain, err := pki.ParsePEM([]byte(s)); err == nil {
+			out = append(out, chain...)
+		}
+	}
+	return out
+}
+
+// Read implements providers.ResourceType.
+func (t *anchorResource) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
+	out := make([]providers.ReadResponse, len(reqs))
+	var pending []secretRead
+	for i, r := range reqs {
+		out[i] = providers.ReadResponse{Value: r.Value, Private: r.Private}
+		if text(r.Value, "mode") == ModePEM {
+			continue
+		}
+		pending = append(pending, secretRead{
+			request: r, ref: secretRef(t.namespace(r.Value), text(r.Value, "secret_name")), layout: layoutOf(SchemeKubernetes),
+			owned: text(r.Value, "mode") == ModeGenerate, response: &out[i],
+			fill: func(s secretState) map[string]cty.Value {
+				a := anchors{current: s.chain[0], extra: extraAnchors(r.Value)}
+				if former, err := pki.ParsePEM(data(s.object, keyPrevious)); err == nil {
+					a.previous = former
+				}
+				return a.attrs()
+			},
+		})
+	}
+	return out, readSecrets(ctx, t.env.Cluster(), pending)
+}
+
+// expiry describes a date for people.
+func expiry(c *x509.Certificate, now time.Time) string {
+	return fmt.Sprintf("%s, in %d days", c.NotAfter.UTC().Format(time.DateOnly), pki.Days(c.NotAfter.Sub(now)))
+}
+
+// Plan implements providers.ResourceType.
+func (t *anchorResource) Plan(ctx context.Context, req providers.PlanRequest) (providers.PlanResponse, hcl.Diagnostics) {
+	if req.Config.IsNull() {
+		return t.planDelete(req), nil
+	}
+	ns := orDefault(req.Config, "namespace", t.env.Namespace())
+	planned := with(req.Proposed, map[string]cty.Value{
+		"namespace":   ns,
+		"common_name": orDefault(req.Config, "common_name", "root.linkerd."+t.env.TrustDomain()),
+		"secret":      cty.NullVal(cty.String),
+	})
+	mode := req.Config.GetAttr("mode")
+	name := req.Config.GetAttr("secret_name")
+	_, extraKnown := texts(req.Config, "additional_pem")
+	if !mode.IsKnown() || !ns.IsKnown() || !name.IsKnown() || !extraKnown {
+		return providers.PlanResponse{Planned: unknown(planned, append([]string{"secret"}, anchorComputed...)...), Private: req.Private}, nil
+	}
+	switch mode.AsString() {
+	case ModePEM:
+		return t.planGiven(req, planned)
+	case ModeSecret:
+		planned = with(planned, map[string]cty.Value{"secret": cty.StringVal(ns.AsString() + "/" + name.AsString())})
+		return t.planAdopted(ctx, req, planned)
+	}
+	planned = with(planned, map[string]cty.Value{"secret": cty.StringVal(ns.AsString() + "/" + name.AsString())})
+	return t.planGenerated(ctx, req, planned)
+}
+
+// planGiven plans an anchor whose certificate stands in the configuration.
+func (t *anchorResource) planGiven(req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
+	if !req.Config.GetAttr("pem").IsKnown() {
+		return providers.PlanResponse{Planned: unknown(planned, anchorComputed...)}, nil
+	}
+	given := extraAnchors(req.Config)
+	a := anchors{current: given[0], extra: given[1:]}
+	ds := report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "")
+	for _, d := range ds {
+		diag.At(d, cty.GetAttrPath("pem"))
+	}
+	return providers.PlanResponse{Planned: with(planned, a.attrs())}, ds
+}
+
+// planAdopted plans an anchor that somebody else keeps in a Secret.
+func (t *anchorResource) planAdopted(ctx context.Context, req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
+	resp := providers.PlanResponse{Planned: unknown(planned, anchorComputed...), Private: req.Private}
+	if !req.Prior.IsNull() { // Read has just been there
+		a, ok := anchorsOf(req.Prior)
+		if !ok {
+			return resp, nil
+		}
+		a.extra = extraAnchors(req.Config)
+		resp.Planned = with(planned, a.attrs())
+		return resp, report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "Secret "+text(planned, "secret"))
+	}
+	if req.Offline {
+		return resp, nil
+	}
+	r := secretRef(text(planned, "namespace"), text(planned, "secret_name"))
+	u, forbidden, ds := get(ctx, t.env.Cluster(), r)
+	switch {
+	case ds.HasErrors():
+		return resp, ds
+	case forbidden:
+		return resp, hcl.Diagnostics{unreadable(r)}
+	case u == nil:
+		resp.Notes = append(resp.Notes, fmt.Sprintf("The %s does not exist yet; it is read during apply.", r))
+		return resp, nil
+	}
+	chain, ds := chainIn(u, layoutOf(SchemeKubernetes))
+	if ds.HasErrors() {
+		return resp, ds
+	}
+	a := anchors{current: chain[0], extra: extraAnchors(req.Config)}
+	resp.Planned = with(planned, a.attrs())
+	return resp, report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", r.String())
+}
+
+// planGenerated plans an anchor of our own: its creation, its rotation, the retirement of its predecessors.
+func (t *anchorResource) planGenerated(ctx context.Context, req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
+	prior, has := anchorsOf(orNull(req.Prior, req.Config))
+	if req.Prior.IsNull() || req.Replacing || !has {
+		return t.planCreation(ctx, req, planned)
+	}
+	resp := providers.PlanResponse{Private: req.Private}
+	next := anchors{current: prior.current, previous: prior.previous, extra: extraAnchors(req.Config)}
+	due := !prior.current.NotAfter.Add(-duration(req.Config.GetAttr("renew_before"))).After(t.now())
+	asked := text(req.Prior, "rotate") != text(req.Config, "rotate")
+	if due || asked {
+		why := "rotate has changed"
+		if due {
+			why = "the present one expires on " + expiry(prior.current, t.now())
+		}
+		resp.Planned = unknown(planned, anchorComputed...)
+		resp.Notes = append(resp.Notes, "Makes a new trust anchor: "+why+".",
+			"Both anchors stay in the bundle. Restart the meshed workloads with the new bundle; a later plan then moves the issuer, and another one retires the old anchor.")
+		return t.withSet(ctx, req, resp)
+	}
+	kept, notes, ds := t.retire(ctx, req, next)
+	if ds.HasErrors() {
+		return resp, ds
+	}
+	next.previous = kept
+	resp.Notes = notes
+	resp.Planned = with(planned, next.attrs())
+	if len(kept) == len(prior.previous) && !req.Incomplete {
+		return resp, ds
+	}
+	out, more := t.withSet(ctx, req, resp)
+	return out, append(ds, more...)
+}
+
+// orNull keeps anchorsOf from looking into a null value.
+func orNull(v, other cty.Value) cty.Value {
+	if v.IsNull() {
+		return other
+	}
+	return v
+}
+
+// planCreation plans a new Secret, or takes over one that is there.
+func (t *anchorResource) planCreation(ctx context.Context, req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
+	resp := providers.PlanResponse{Planned: unknown(planned, anchorComputed...)}
+	resp, ds := t.withSet(ctx, req, resp)
+	if ds.HasErrors() || req.Replacing || req.Offline {
+		return resp, ds
+	}
+	r := secretRef(text(planned, "namespace"), text(planned, "secret_name"))
+	u, forbidden, more := get(ctx, t.env.Cluster(), r)
+	if ds = append(ds, more...); more.HasErrors() || forbidden {
+		return resp, ds
+	}
+	if u == nil {
+		resp.Notes = append(resp.Notes, fmt.Sprintf("Makes an ECDSA P-256 root valid for %s. Its private key is kept in the %s and nowhere else: back that Secret up.", text(req.Config, "validity"), r))
+		return resp, ds
+	}
+	chain, more := chainIn(u, layoutOf(SchemeKubernetes))
+	if ds = append(ds, more...); more.HasErrors() {
+		return resp, ds
+	}
+	a := anchors{current: chain[0], extra: extraAnchors(req.Config)}
+	if former, err := pki.ParsePEM(data(u, keyPrevious)); err == nil {
+		a.previous = former
+	}
+	resp.Planned = with(planned, a.attrs())
+	resp.Adopted = resp.Planned
+	resp.Notes = append(resp.Notes, fmt.Sprintf("Takes over the trust anchor in the %s, valid until %s.", r, expiry(a.current, t.now())))
+	return resp, append(ds, report(pki.CheckAnchor(a.current, t.now(), 0), "Unusable trust anchor", r.String())...)
+}
+
+// withSet adds what writing the Secret means: who owns it, whether it may be written.
+func (t *anchorResource) withSet(ctx context.Context, req providers.PlanRequest, resp providers.PlanResponse) (providers.PlanResponse, hcl.Diagnostics) {
+	record, err := kube.DecodeRecord(req.Private)
+	if err != nil {
+		return resp, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
+	}
+	plan, ds := t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
+		Owner: req.Owner, Prior: record, Replacing: req.Replacing, Offline: req.Offline,
+		Desired: []kube.Desired{{Object: t.secret(resp.Planned, nil), Unknown: []kube.Path{{"data"}}}},
+		Options: kube.SetOptions{OnExists: text(req.Config, "on_exists")},
+	})
+	resp.Private = plan.Private
+	resp.Notes = append(resp.Notes, plan.Notes...)
+	return resp, ds
+}
+
+// secret builds the anchor's Secret; nil data leaves it out.
+func (t *anchorResource) secret(v cty.Value, content map[string][]byte) *unstructured.Unstructured {
+	u := newSecret(secretRef(text(v, "namespace"), text(v, "secret_name")), typeTLS, map[string]string{labelControlPlaneNamespace: t.env.Namespace()}, content)
+	if content == nil {
+		delete(u.Object, "data")
+	}
+	return u
+}
+
+// retire decides which former anchors may leave the bundle, and says what the others wait for.
+func (t *anchorResource) retire(ctx context.Context, req providers.PlanRequest, a anchors) (kept []*x509.Certificate, notes []string, ds hcl.Diagnostics) {
+	for _, c := range a.previous {
+		if t.now().After(c.NotAfter) {
+			notes = append(notes, fmt.Sprintf("Drops the former anchor %s from the bundle: it has expired.", pki.Fingerprint(c)[:12]))
+			continue
+		}
+		kept = append(kept, c)
+	}
+	if len(kept) == 0 || req.Offline {
+		return kept, notes, nil
+	}
+	waits, ds := t.dependants(ctx, req, a)
+	if ds.HasErrors() {
+		return a.previous, nil, ds
+	}
+	if waits != "" {
+		ds = append(ds, diag.Warningf(CodeRotationWaits, "Rotation of the trust anchor waits", "The former anchor stays in the bundle: %s.", waits))
+		return kept, notes, ds
+	}
+	for _, c := range kept {
+		notes = append(notes, fmt.Sprintf("Drops the former anchor %s from the bundle: nothing depends on it any more.", pki.Fingerprint(c)[:12]))
+	}
+	return nil, notes, ds
+}
+
+// dependants says why former anchors are still needed, or "".
+func (t *anchorResource) dependants(ctx context.Context, req providers.PlanRequest, a anchors) (string, hcl.Diagnostics) {
+	c := t.env.Cluster()
+	cp := t.env.Namespace()
+	issuer, forbidden, ds := get(ctx, c, secretRef(cp, IssuerName))
+	switch {
+	case ds.HasErrors():
+		return "", ds
+	case forbidden:
+		return "these credentials cannot see who signed the identity issuer", nil
+	case issuer != nil:
+		chain, ds := issuerChain(issuer)
+		if ds.HasErrors() {
+			return "", ds
+		}
+		rules := pki.IssuerRules{Anchors: pki.NewBundle(a.current), Now: t.now()}
+		if pki.Errors(pki.CheckIssuer(chain, rules)) {
+			return "the identity issuer is not signed by the new anchor yet", nil
+		}
+		if free := chain[0].NotBefore.Add(pki.ClockSkew + duration(req.Config.GetAttr("retire_after"))); t.now().Before(free) {
+			return fmt.Sprintf("certificates of the former issuer may live until %s", free.UTC().Format(time.RFC3339)), nil
+		}
+	}
+	behind, ds := distrusting(ctx, c, cp, a.current)
+	if ds.HasErrors() {
+		return "", ds
+	}
+	if len(behind) > 0 {
+		return fmt.Sprintf("%d do not trust the new one yet (%s); restart them", len(behind), some(behind)), nil
+	}
+	return "", nil
+}
+
+// planDelete says what becomes of the key.
+func (t *anchorResource) planDelete(req providers.PlanRequest) providers.PlanResponse {
+	resp := providers.PlanResponse{Planned: req.Config, Private: req.Private}
+	r := secretRef(t.namespace(req.Prior), text(req.Prior, "secret_name"))
+	switch {
+	case text(req.Prior, "mode") != ModeGenerate:
+		resp.Notes = []string{"Nothing is deleted: the anchor belongs to somebody else."}
+	case truth(req.Prior, "delete_on_destroy"):
+		resp.Notes = []string{fmt.Sprintf("Destroys the trust anchor's private key with the %s. Certificates that it has signed can never be renewed.", r)}
+	default:
+		resp.Notes = []string{fmt.Sprintf("The %s stays and is not managed any more (delete_on_destroy = false).", r)}
+	}
+	return resp
+}
+
+// splitSecret reads the `namespace/name` of a secret attribute.
+func splitSecret(s string) (namespace, name string, ok bool) {
+	namespace, name, ok = strings.Cut(s, "/")
+	return namespace, name, ok && namespace != "" && name != ""
+}

@@ -1,0 +1,19 @@
+package gate
+
+import (
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+// Types returns the resource types of this package by name.
+func Types(e env.Env) map[string]providers.ResourceType {
+	return map[string]providers.ResourceType{"linkerd_gate": gate{env: e}}
+}
+
+// DataSources returns the data sources of this package by name.
+func DataSources(e env.Env) map[string]providers.DataSource {
+	return map[string]providers.DataSource{
+		"linkerd_mtls":  mtlsSource{gate{env: e}},
+		"linkerd_edges": edgesSource{gate{env: e}},
+	}
+}

@@ -1,0 +1,152 @@
+package install
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+// Settings are what the types of this package need beside the provider's environment. All functions are required.
+type Settings struct {
+	// BaseDir is the configuration directory, to which local charts are relative.
+	BaseDir func() string
+	// ClusterDomain is the cluster's DNS domain, for instance `cluster.local`.
+	ClusterDomain func() string
+	// Now judges certificates.
+	Now func() time.Time
+}
+
+// charted is what linkerd_crds and linkerd_control_plane have in common: one chart.
+type charted struct {
+	env      env.Env
+	settings Settings
+	schema   *schema.Resource
+	name     string // of the chart in a repository, and of the release
+}
+
+// Schema implements providers.ResourceType.
+func (t *charted) Schema() *schema.Resource { return t.schema }
+
+// sourceAttributes are the attributes that say which chart is installed and how what exists is treated.
+func sourceAttributes(name string) map[string]*schema.Attribute {
+	return map[string]*schema.Attribute{
+		"path":       {Type: cty.String, Optional: true, Description: "Chart directory or packaged chart, relative to the configuration directory."},
+		"repository": {Type: cty.String, Optional: true, Description: "Chart repository or OCI registry, for instance `https://helm.linkerd.io/edge`."},
+		"chart":      {Type: cty.String, Optional: true, Default: cty.StringVal(name), Description: "Name of the chart in the repository."},
+		"version":    {Type: cty.String, Optional: true, Description: "Version of the chart; required with a repository."},
+		"digest":     {Type: cty.String, Optional: true, Description: "SHA-256 of the packaged chart, as `sha256:` and 64 hexadecimal digits."},
+		"namespace": {Type: cty.String, Optional: true, Computed: true, Replace: true,
+			Description: "Namespace of the control plane; by default the provider's. It must exist."},
+		"values": {Type: cty.DynamicPseudoType, Optional: true, Description: "Further values of the chart. What an attribute sets cannot be set here."},
+		"on_exists": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.OnExistsError), OneOf: []string{kube.OnExistsError, kube.OnExistsAdopt},
+			Description: "What to do with objects that exist and are not ours: refuse, or take them over (from Helm or the linkerd CLI, for instance)."},
+		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
+			Description: "What to do with fields that another field manager owns."},
+		"force_destroy": {Type: cty.Bool, Optional: true, Default: cty.False, Description: "Destroy even what is still in use."},
+
+		"objects":       {Type: cty.DynamicPseudoType, Computed: true, Description: "The rendered objects, by `kind/namespace/name`."},
+		"app_version":   {Type: cty.String, Computed: true, Description: "Release of Linkerd that the chart installs."},
+		"chart_version": {Type: cty.String, Computed: true, Description: "Version of the chart."},
+		"chart_digest":  {Type: cty.String, Computed: true, Description: "Digest of the chart as it was loaded."},
+	}
+}
+
+// chartComputed are the attributes that follow from the chart.
+var chartComputed = []string{"objects", "app_version", "chart_version", "chart_digest"}
+
+// load loads the chart. A nil chart without an error means that its source is not known yet.
+func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*chart.Chart, hcl.Diagnostics) {
+	for _, n := range []string{"path", "repository", "chart", "version", "digest"} {
+		if !config.GetAttr(n).IsKnown() {
+			return nil, nil
+		}
+	}
+	src := chart.Source{Path: text(config, "path"), Repository: text(config, "repository"), Version: text(config, "version"), Digest: text(config, "digest")}
+	if src.Repository != "" {
+		src.Name = text(config, "chart")
+	}
+	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
+}
+
+// render renders the chart for the cluster. A nil rendering without an error means that the values are not known yet.
+func (t *charted) render(ctx context.Context, c *chart.Chart, namespace string, values chart.Values, offline bool) (*chart.Rendered, hcl.Diagnostics) {
+	o := chart.RenderOptions{ReleaseName: t.name, Namespace: namespace, Values: values, IncludeCRDs: true, SkipTests: true}
+	if !offline {
+		v, err := t.env.Cluster().Version(ctx)
+		if err != nil {
+			return nil, t.env.Cluster().Diagnose(err, "get", kube.Ref{Kind: "version"})
+		}
+		o.KubeVersion = v
+	}
+	r, ds := c.Render(ctx, o)
+	if r != nil {
+		r.Objects = without(r.Objects)
+	}
+	return r, ds
+}
+
+// without drops what somebody else keeps.
+func without(objects []*unstructured.Unstructured) (out []*unstructured.Unstructured) {
+	for _, u := range objects {
+		if !external(u.GetKind(), u.GetName()) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// set returns the object set of an instance.
+func (t *charted) set(v cty.Value, wait *kube.WaitOptions) *chart.Set {
+	return &chart.Set{
+		Cluster: t.env.Cluster(), Namespace: t.namespace(v), Wait: wait,
+		Options: kube.SetOptions{OnExists: text(v, "on_exists"), Conflicts: text(v, "conflicts"), Recreate: true},
+	}
+}
+
+func (t *charted) namespace(v cty.Value) string {
+	if ns := text(v, "namespace"); ns != "" {
+		return ns
+	}
+	return t.env.Namespace()
+}
+
+// planNamespace is the namespace as planned.
+func (t *charted) planNamespace(config cty.Value) cty.Value {
+	if v := config.GetAttr("namespace"); !v.IsNull() {
+		return v
+	}
+	return cty.StringVal(t.env.Namespace())
+}
+
+// attrs are the attributes that follow from the chart alone.
+func chartAttrs(c *chart.Chart, objects cty.Value) map[string]cty.Value {
+	return map[string]cty.Value{
+		"objects": objects, "app_version": cty.StringVal(c.AppVersion()), "chart_version": cty.StringVal(c.Version()), "chart_digest": cty.StringVal(c.Digest()),
+	}
+}
+
+// with returns an object in which some attributes are replaced.
+func with(v cty.Value, attrs map[string]cty.Value) cty.Value {
+	m := v.AsValueMap()
+	for k, e := range attrs {
+		m[k] = e
+	}
+	return cty.ObjectVal(m)
+}
+
+// unknown returns an object in which the named attributes are unknown.
+func unknown(v cty.Value, names ...string) cty.Value {
+	m := v.AsValueMap()
+	for _, n := range names {
+		m[n] = cty.UnknownVal(m[n].Type())
+	}
+	return cty.ObjectVal(m)
+}

@@ -1,0 +1,267 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
+)
+
+// Apply implements providers.ResourceType.
+func (t *controlPlane) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
+	unchanged := providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}
+	private, ds := decodePrivate(req.PriorPrivate)
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	if req.Deleting() {
+		return t.delete(ctx, req, private)
+	}
+	planned, ds := decodePrivate(req.PlannedPrivate)
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	a := application{t: t, req: req, private: private, planned: planned, keeper: t.keeper(req.Planned)}
+	return a.run(ctx)
+}
+
+// application is one Apply that makes something.
+type application struct {
+	t                *controlPlane
+	req              providers.ApplyRequest
+	private, planned controlPrivate
+	keeper           hookKeeper
+	states           map[string]hookState
+	fresh            map[string]*pki.KeyPair // pairs that are in no Secret yet
+}
+
+// run makes what is missing in an order in which the API server always knows the certificate that a webhook shows: a first
+// certificate is written before the configuration that names it, a renewed one after.
+func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Diagnostics) {
+	unchanged := providers.ApplyResponse{Value: a.req.Prior, Private: a.req.PriorPrivate}
+	ds := a.prepareHooks(ctx)
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	values, more := a.t.buildValues(a.req.Config, a.req.Lineage, a.states)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return unchanged, ds
+	}
+	c, more := a.t.load(ctx, a.req.Config, false)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return unchanged, ds
+	}
+	rendered, more := a.t.render(ctx, c, a.t.namespace(a.req.Planned), values, false)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return unchanged, ds
+	}
+	for _, w := range webhooks() {
+		if s := a.states[w.Name]; s.previous == nil || a.fresh[w.Name] == nil {
+			ds = append(ds, a.writeHook(ctx, w)...)
+		}
+	}
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	value := func(objects cty.Value) cty.Value {
+		attrs := chartAttrs(c, objects)
+		attrs["webhooks"] = hookValues(a.states)
+		return with(a.req.Planned, attrs)
+	}
+	timeout := span(a.req.Config.GetAttr("wait_timeout"))
+	deadline := time.Now().Add(timeout)
+	call := chart.SetApplyRequest{
+		Owner: a.req.Owner, Prior: cty.NullVal(cty.DynamicPseudoType), Record: a.private.Chart, Private: a.planned.Chart,
+		Planned: a.req.Planned.GetAttr("objects"), Rendered: rendered, Value: value,
+	}
+	if !a.req.Prior.IsNull() {
+		call.Prior = a.req.Prior.GetAttr("objects")
+	}
+	if a.req.Step != nil {
+		call.Step = stepWith{a.req.Step, func(record []byte) []byte { return controlPrivate{Chart: record, Hooks: a.private.Hooks}.encode() }}
+	}
+	objects, record, more := a.t.set(a.req.Planned, &kube.WaitOptions{Rollout: true, Timeout: timeout}).Apply(ctx, call)
+	ds = append(ds, more...)
+	if objects == cty.NilVal || objects.IsNull() {
+		return providers.ApplyResponse{Value: a.t.schema.Block.Null()}, ds
+	}
+	a.private.Chart = record
+	for _, w := range webhooks() {
+		if !ds.HasErrors() && a.fresh[w.Name] != nil {
+			ds = append(ds, a.writeHook(ctx, w)...)
+		}
+	}
+	if !ds.HasErrors() && truth(a.req.Config, "probe_injector") {
+		if a.req.Step != nil {
+			a.req.Step.Release()
+		}
+		ds = append(ds, a.t.probe(ctx, a.req.Config, time.Until(deadline), a.req.Step)...)
+	}
+	for name := range a.fresh { // still in no Secret: the value must not promise it
+		live, known, _ := a.keeper.read(ctx)
+		if known {
+			a.states[name] = live[name]
+		}
+	}
+	out := value(objects)
+	if ds.HasErrors() {
+		out = with(out, map[string]cty.Value{"webhooks": readHooks(a.states)})
+	}
+	return providers.ApplyResponse{Value: out, Private: a.private.encode()}, ds
+}
+
+// prepareHooks finds out which certificates exist and makes the others, in memory.
+func (a *application) prepareHooks(ctx context.Context) hcl.Diagnostics {
+	live, known, ds := a.keeper.read(ctx)
+	if ds.HasErrors() {
+		return ds
+	}
+	if !known {
+		return hcl.Diagnostics{diag.Errorf(kube.CodeForbidden, "Webhook certificates cannot be kept",
+			"These credentials may not get Secrets in namespace %q, where the webhooks' keys are kept. Grant get, create and patch on Secrets there.", a.keeper.namespace)}
+	}
+	planned := a.req.Planned.GetAttr("webhooks")
+	a.states, a.fresh = live, map[string]*pki.KeyPair{}
+	renewBefore, validity := span(a.req.Config.GetAttr("webhook_renew_before")), span(a.req.Config.GetAttr("webhook_validity"))
+	due := a.keeper.due(live, renewBefore)
+	for _, w := range webhooks() {
+		_, renew := due[w.Name]
+		want, known := asPlanned(planned, w.Name)
+		switch {
+		case known && (live[w.Name].current == nil || pki.Fingerprint(live[w.Name].current) != want):
+			return hcl.Diagnostics{diag.Errorf(kube.CodeMoved, "Webhook certificate has changed",
+				"The %s does not hold the certificate that was planned. Make a new plan.", a.keeper.ref(w))}
+		case known || !renew:
+			continue // as planned, or made by this step before it was interrupted
+		}
+		pair, next, ds := a.keeper.make(w, live[w.Name], validity)
+		if ds.HasErrors() {
+			return ds
+		}
+		a.states[w.Name], a.fresh[w.Name] = next, pair
+	}
+	return nil
+}
+
+// asPlanned returns the fingerprint of a webhook's certificate, when the plan knew it.
+func asPlanned(planned cty.Value, name string) (fingerprint string, known bool) {
+	if !planned.IsKnown() || planned.IsNull() {
+		return "", false
+	}
+	v, ok := planned.AsValueMap()[name]
+	if !ok || !v.IsKnown() || v.IsNull() {
+		return "", false
+	}
+	return text(v, "fingerprint_sha256"), true
+}
+
+// writeHook brings a webhook's Secret up to date: a new pair, or our mark on one that exists.
+func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
+	pair := a.fresh[w.Name]
+	if pair == nil {
+		if len(a.private.Hooks[w.Name]) > 0 {
+			return nil // nothing to do
+		}
+		u, err := a.keeper.cluster.Get(ctx, a.keeper.ref(w))
+		if err != nil {
+			return a.keeper.cluster.Diagnose(err, "get", a.keeper.ref(w))
+		}
+		if pair, err = pki.LoadKeyPair(secretData(u, "tls.crt"), secretData(u, "tls.key")); err != nil {
+			return diag.FromError(CodeInternal, "Webhook certificate cannot be read", err, nil)
+		}
+	}
+	object, err := a.keeper.secret(w, pair, a.states[w.Name])
+	if err != nil {
+		return diag.FromError(CodeInternal, "Webhook certificate cannot be written", err, nil)
+	}
+	record, err := kube.DecodeRecord(a.private.Hooks[w.Name])
+	if err != nil {
+		return diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
+	}
+	result, ds := a.keeper.cluster.ApplySet(ctx, kube.SetApplyRequest{
+		Owner: a.req.Owner, Prior: record, Planned: a.planned.Hooks[w.Name], Desired: kube.Objects(object), Step: a.req.Step,
+		Options: kube.SetOptions{OnExists: text(a.req.Config, "on_exists")},
+	})
+	if ds.HasErrors() {
+		return ds
+	}
+	if a.fresh[w.Name] != nil && a.req.Step != nil {
+		a.req.Step.Progress(providers.Progress{Message: fmt.Sprintf("made certificate of webhook %s, valid until %s", w.Name, pair.Certificate().NotAfter.Format(time.DateOnly))})
+	}
+	a.private.Hooks[w.Name] = result.Record.Encode()
+	delete(a.fresh, w.Name)
+	return ds
+}
+
+// stepWith records the whole of Private where the set knows only its own part.
+type stepWith struct {
+	providers.Step
+	private func([]byte) []byte
+}
+
+// Checkpoint implements providers.Step.
+func (s stepWith) Checkpoint(value cty.Value, record []byte) error {
+	return s.Step.Checkpoint(value, s.private(record))
+}
+
+// delete removes the control plane, webhook configurations first, and the webhooks' keys last.
+func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, private controlPrivate) (providers.ApplyResponse, hcl.Diagnostics) {
+	var ds hcl.Diagnostics
+	if !truth(req.Prior, "force_destroy") {
+		if ds = t.proxiesRemain(ctx); ds.HasErrors() {
+			return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, ds
+		}
+	}
+	left, more := t.set(req.Prior, nil).Delete(ctx, chart.SetApplyRequest{Owner: req.Owner, Prior: req.Prior.GetAttr("objects"), Record: private.Chart, Step: req.Step})
+	ds = append(ds, more...)
+	private.Chart = left
+	for _, w := range webhooks() {
+		if ds.HasErrors() {
+			break
+		}
+		record, err := kube.DecodeRecord(private.Hooks[w.Name])
+		if err != nil {
+			return providers.ApplyResponse{Value: req.Prior, Private: private.encode()}, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
+		}
+		if len(record.Objects) == 0 {
+			continue
+		}
+		rest, more := t.env.Cluster().DeleteSet(ctx, kube.SetDeleteRequest{Owner: req.Owner, Record: record, Step: req.Step})
+		ds = append(ds, more...)
+		private.Hooks[w.Name] = rest.Encode()
+	}
+	if ds.HasErrors() {
+		return providers.ApplyResponse{Value: req.Prior, Private: private.encode()}, ds
+	}
+	return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
+}
+
+// proxiesRemain refuses to take the control plane away from running proxies.
+func (t *controlPlane) proxiesRemain(ctx context.Context) hcl.Diagnostics {
+	c, gvk := t.env.Cluster(), schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
+	pods, err := c.ListMetadata(ctx, gvk, kube.ListOptions{Labels: labelControlPlane + "=" + t.env.Namespace() + ",!" + labelComponent})
+	if err != nil {
+		return c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})
+	}
+	var names []string
+	for _, p := range pods {
+		if p.DeletionTimestamp == nil {
+			names = append(names, p.Namespace+"/"+p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return hcl.Diagnostics{diag.Errorf(CodeProxiesRemain, "Pods still have a proxy",
+		"%d pods still belong to the mesh: %s. Without a control plane their certificates run out within a day and they lose their connections. "+
+			"Remove the injection and restart them first, or apply force_destroy = true and destroy again.", len(names), list(names))}
+}

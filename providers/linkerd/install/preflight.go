@@ -1,0 +1,127 @@
+package install
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+)
+
+// preflight looks, with three reads, for what would make the control plane fail after it was applied. It runs only for plans that
+// change something.
+func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
+	c := t.env.Cluster()
+	ds = append(ds, t.versions(ctx, req, planned)...)
+	if v, _ := plain(planned.GetAttr("cni_enabled")).(bool); !v {
+		r := kube.Ref{Version: "v1", Kind: "Namespace", Name: t.namespace(planned)}
+		if ns, err := c.Get(ctx, r); err == nil {
+			if level := podSecurityLevel(ns); level == "baseline" || level == "restricted" {
+				ds = append(ds, diag.Errorf(CodePodSecurity, "Namespace refuses the control plane",
+					"The namespace %q enforces the Pod Security level %q, which forbids the capabilities NET_ADMIN and NET_RAW of linkerd-init. "+
+						"Label it pod-security.kubernetes.io/enforce=privileged, or use the CNI plugin and set cni_enabled = true.", r.Name, level))
+			}
+		} else if !apierrors.IsForbidden(err) {
+			return append(ds, c.Diagnose(err, "get", r)...)
+		}
+	}
+	return append(ds, t.nodes(ctx, planned)...)
+}
+
+// nodes checks what the control plane needs of the cluster's nodes.
+func (t *controlPlane) nodes(ctx context.Context, planned cty.Value) (ds hcl.Diagnostics) {
+	c := t.env.Cluster()
+	nodes, err := c.List(ctx, runtimeschema.GroupVersionKind{Version: "v1", Kind: "Node"}, kube.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Node"})
+	}
+	if truth(planned, "high_availability") && len(nodes) < 3 {
+		ds = append(ds, diag.At(diag.Warningf(CodeHighAvailability, "Too few nodes for high availability",
+			"Each replica of a component needs a node of its own, and there are three replicas, but the cluster has %d nodes. The rollout would wait for more.", len(nodes)), cty.GetAttrPath("high_availability")))
+	}
+	known, _ := networks(defaultNetworks)
+	if v := planned.GetAttr("cluster_networks"); !v.IsNull() {
+		s, ok := joined(v).(string)
+		if !ok {
+			return ds
+		}
+		known, _ = networks(s)
+	}
+	var out []string
+	for _, n := range nodes {
+		out = append(out, nodesOutside(n, known)...)
+	}
+	if len(out) > 0 {
+		ds = append(ds, diag.At(diag.Warningf(CodeClusterNetworks, "Pod networks outside of cluster_networks",
+			"Linkerd would take these pod networks for the outside world: %s. Add them to cluster_networks.", list(out)), cty.GetAttrPath("cluster_networks")))
+	}
+	return ds
+}
+
+// versions refuses upgrades that Linkerd does not support: the control plane may lead by one major line, and never goes back.
+func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
+	next, ok := parseRelease(text(planned, "app_version"))
+	if !ok || !req.Prior.IsNull() && text(req.Prior, "app_version") == next.text {
+		return nil
+	}
+	c := t.env.Cluster()
+	if now, ok := t.running(ctx, req.Prior); ok {
+		switch {
+		case next.before(now):
+			ds = append(ds, diag.Warningf(CodeDowngrade, "Control plane goes back to an older release",
+				"The control plane is %s and would become %s. Proxies that are newer than their control plane are not a tested combination: restart the workloads afterwards.", now, next))
+		case next.line-now.line > 1:
+			ds = append(ds, t.skew("The control plane is %s and would become %s, which skips a major release. Upgrade one major release at a time and restart the workloads between the steps.", planned, now, next))
+		}
+	}
+	pods, err := c.ListMetadata(ctx, runtimeschema.GroupVersionKind{Version: "v1", Kind: "Pod"},
+		kube.ListOptions{Labels: labelControlPlane + "=" + t.env.Namespace() + ",!" + labelComponent})
+	if err != nil {
+		if apierrors.IsForbidden(err) {
+			return ds
+		}
+		return append(ds, c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})...)
+	}
+	var behind []string
+	for _, p := range pods {
+		if v, ok := parseRelease(p.Annotations["linkerd.io/proxy-version"]); ok && next.line-v.line > 1 {
+			behind = append(behind, fmt.Sprintf("%s/%s (%s)", p.Namespace, p.Name, v.text))
+		}
+	}
+	if len(behind) > 0 {
+		ds = append(ds, t.skew("%d proxies would be more than one major release behind the control plane %s: %s. Restart them with the present control plane first.", planned, len(behind), next, list(behind)))
+	}
+	return ds
+}
+
+// skew is an error that allow_skew turns into a warning.
+func (t *controlPlane) skew(format string, planned cty.Value, args ...any) *hcl.Diagnostic {
+	d := diag.Errorf(CodeSkew, "Versions too far apart", format, args...)
+	if truth(planned, "allow_skew") {
+		d.Severity = hcl.DiagWarning
+	} else {
+		d.Detail += " To do it nevertheless, set allow_skew = true."
+	}
+	return d
+}
+
+// running returns the release of the control plane that is there now.
+func (t *controlPlane) running(ctx context.Context, prior cty.Value) (release, bool) {
+	if !prior.IsNull() {
+		return parseRelease(text(prior, "app_version"))
+	}
+	u, err := t.env.Cluster().Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: t.env.Namespace(), Name: configName})
+	if c := parseConfig(u); err == nil && c != nil {
+		return parseRelease(c.LinkerdVersion)
+	}
+	return release{}, false
+}

@@ -1,0 +1,95 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+)
+
+// probeInjector asks the API server to admit, without making it, a pod as a workload's restart would create it, and looks for the
+// proxy in the answer. With failurePolicy Ignore a broken injector lets pods through without a word, so nothing but the
+// answer proves that a restart would mesh anything. The probe carries annotations of its own, and the answer must carry those that
+// are wanted, as far as the template does not set them itself. It tries again for up to patience, because a webhook takes some
+// seconds to be known to every API server, and a changed namespace to be known to the injector.
+func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wanted map[string]string, patience time.Duration, step providers.Step) hcl.Diagnostics {
+	probe, err := probePod(w, own)
+	if err != nil {
+		return diag.FromError(CodeNoInjector, "Injector cannot be probed", err, nil)
+	}
+	ref := kube.RefOf(probe)
+	ref.Name = "(probe of " + w.Name + ")"
+	deadline := time.Now().Add(patience)
+	for {
+		answer, err := c.CreateDryRun(ctx, probe)
+		if err == nil {
+			pod, cerr := convert[corev1.Pod](answer)
+			if cerr != nil {
+				return diag.FromError(CodeNoInjector, "Injector cannot be probed", cerr, nil)
+			}
+			if proxy, _ := proxyOf(pod); proxy != nil && carries(pod.Annotations, wanted, w.Template.Annotations) {
+				return nil
+			}
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			if err != nil {
+				return c.Diagnose(err, "create", ref)
+			}
+			return hcl.Diagnostics{diag.Errorf(CodeNoInjector, "Injector does not answer",
+				"A pod of %s in namespace %q was admitted without a proxy or without the settings asked for, so a restart would not mesh anything and was not begun. "+
+					"Check that the proxy injector's pods are ready (`meshplan linkerd check`), that its webhook configuration has a valid certificate, and that nothing excludes the namespace.",
+				w.Name, w.Ref.Namespace)}
+		}
+		step.Progress(providers.Progress{Message: "waiting for the proxy injector to answer", Waiting: true})
+		if !pause(ctx, time.Second) {
+			return diag.FromError(CodeNoInjector, "Interrupted", context.Cause(ctx), nil)
+		}
+	}
+}
+
+// carries reports whether a pod has the wanted annotations, those that its template sets itself left out.
+func carries(pod, wanted, template map[string]string) bool {
+	for key, value := range wanted {
+		if _, own := template[key]; !own && pod[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func probePod(w *Workload, annotations map[string]string) (*unstructured.Unstructured, error) {
+	pod := &corev1.Pod{ObjectMeta: *w.Template.ObjectMeta.DeepCopy(), Spec: *w.Template.Spec.DeepCopy()}
+	pod.APIVersion, pod.Kind = "v1", "Pod"
+	pod.Namespace, pod.Name, pod.GenerateName = w.Ref.Namespace, "", "meshplan-probe-"
+	if pod.Annotations == nil {
+		pod.Annotations = map[string]string{}
+	}
+	maps.Copy(pod.Annotations, annotations)
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)
+	if err != nil {
+		return nil, fmt.Errorf("template of %s: %w", w.Name, err)
+	}
+	delete(object, "status")
+	return &unstructured.Unstructured{Object: object}, nil
+}
+
+// pause waits and reports whether the context is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,317 @@
+package mesh_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/testenv"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/env/meshtest"
+	"github.com/meshplan/meshplan/providers/linkerd/mesh"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m, testenv.Options{Mesh: true}) }
+
+const shopYAML = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: NS}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1", ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: NS}
+spec:
+  replicas: 1
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: "db:1"}]}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: NS}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: agent, image: "agent:1"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: legacy, namespace: NS}
+spec:
+  selector: {matchLabels: {app: legacy}}
+  template:
+    metadata: {labels: {app: legacy}, annotations: {linkerd.io/inject: disabled}}
+    spec: {containers: [{name: legacy, image: "legacy:1"}]}
+`
+
+type rig struct {
+	*meshtest.Instance
+	t   *testing.T
+	env env.Env
+	ns  string
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	t.Parallel()
+	e := meshtest.New(t)
+	ns := testenv.Namespace(t)
+	meshtest.Apply(t, e, ns, shopYAML)
+	return &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+}
+
+func (r *rig) config(body string) cty.Value {
+	r.t.Helper()
+	return r.Config("namespace = \"" + r.ns + "\"\n" + body)
+}
+
+func (r *rig) observe() *mesh.Observation {
+	r.t.Helper()
+	o, err := mesh.Observe(r.t.Context(), r.env.Cluster(), r.ns)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return o
+}
+
+// proxies counts the pods with a proxy by workload.
+func (r *rig) proxies() map[string]int {
+	out := map[string]int{}
+	for _, w := range r.observe().Workloads {
+		out[w.Name] = len(w.Proxies())
+	}
+	return out
+}
+
+func TestInjectionInWaves(t *testing.T) {
+	r := newRig(t)
+	config := r.config("config = { proxy-cpu-request = \"10m\" }\ndepends_on_workloads = { web = [\"db\"] }\ngate { timeout = \"60s\" }")
+	plan, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	notes := strings.Join(plan.Notes, "\n")
+	for _, want := range []string{"wave 1/2 restarts statefulset/db (1 pod)", "wave 2/2 restarts deployment/web (2 pods)", "leaves deployment/legacy alone"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q:\n%s", want, notes)
+		}
+	}
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("meshed = %q", got)
+	}
+	web := r.Value.GetAttr("status").Index(cty.StringVal("deployment/web"))
+	if !web.GetAttr("meshed").True() || web.GetAttr("proxy_version").AsString() != meshtest.Version {
+		t.Errorf("status of web = %#v", web)
+	}
+	if got := r.proxies(); got["deployment/web"] != 2 || got["statefulset/db"] != 1 || got["deployment/legacy"] != 0 {
+		t.Errorf("proxies = %v", got)
+	}
+	messages := strings.Join(r.Step.Messages(), "\n")
+	for _, want := range []string{"wave 1/2: agent, db, meshed 0/3", "wave 2/2: web, meshed 2/3", "meshed 3/3"} {
+		if !strings.Contains(messages, want) {
+			t.Errorf("the progress lacks %q:\n%s", want, messages)
+		}
+	}
+	if !r.Step.Released() || r.Step.Checkpoints() < 3 {
+		t.Errorf("released %t, %d checkpoints", r.Step.Released(), r.Step.Checkpoints())
+	}
+	r.WantEmpty(config)
+
+	plan, ds = r.Destroy(t.Context())
+	meshtest.Fail(t, ds)
+	if plan.Restarts < 4 {
+		t.Errorf("the deletion plans %d restarts", plan.Restarts)
+	}
+	o := r.observe()
+	if v, ok := o.Namespace.Annotations[mesh.InjectAnnotation]; ok {
+		t.Errorf("the namespace still says inject = %q", v)
+	}
+	for name, n := range r.proxies() {
+		if n != 0 {
+			t.Errorf("%s still has %d proxies", name, n)
+		}
+	}
+}
+
+func TestInterruptedInjectionGoesOnWithoutRestartingAgain(t *testing.T) {
+	r := newRig(t)
+	config := r.config("max_parallel = 1\norder = [[\"db\"]]\ngate { timeout = \"60s\" }")
+	ctx, cancel := context.WithCancel(t.Context())
+	r.Step.OnCheckpoint = func(n int) {
+		if n == 2 { // after the first wave
+			cancel()
+		}
+	}
+	_, ds := r.Apply(ctx, config)
+	if !ds.HasErrors() {
+		t.Fatal("a cancelled application must fail")
+	}
+	if r.Value.IsNull() {
+		t.Fatal("nothing was recorded")
+	}
+	before := r.observe().Find("statefulset/db")
+	r.Step = &meshtest.Step{}
+	r.Read()
+	plan, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if strings.Contains(strings.Join(plan.Notes, "\n"), "restarts statefulset/db") {
+		t.Errorf("db is meshed and must not restart again: %q", plan.Notes)
+	}
+	if after := r.observe().Find("statefulset/db"); after.Generation != before.Generation || after.Current[0].UID != before.Current[0].UID {
+		t.Error("db was restarted a second time")
+	}
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("meshed = %q", got)
+	}
+	r.WantEmpty(config)
+}
+
+func TestUnmeshedPodsAreDriftAndAreMended(t *testing.T) {
+	r := newRig(t)
+	config := r.config("gate { timeout = \"60s\" }")
+	_, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	// Somebody deploys the database with an annotation that the injector takes for no.
+	meshtest.Apply(t, r.env, r.ns, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: NS}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}, annotations: {config.linkerd.io/proxy-version: edge-26.7.1}}
+    spec: {containers: [{name: web, image: "web:2"}]}
+`)
+	settle(t, r, "deployment/web")
+	r.Read()
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("a workload with a version of its own is meshed, got %q", got)
+	}
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Namespace\nmetadata: {name: NS, annotations: {linkerd.io/inject: disabled}}\n")
+	restart(t, r, "web:3")
+	settle(t, r, "deployment/web")
+	r.Read()
+	if got := r.Value.GetAttr("meshed").AsString(); got != "2/3" {
+		t.Errorf("after an unmeshed restart meshed = %q, want 2/3", got)
+	}
+	if got := r.Value.GetAttr("mode"); got.IsNull() || got.AsString() != "disabled" {
+		t.Errorf("mode = %#v", got)
+	}
+	_, ds = r.Type.Apply(t.Context(), r.request(r.config("gate { timeout = \"60s\" }")))
+	if !ds.HasErrors() || diag.CodeOf(ds[0]) != mesh.CodeConflict {
+		t.Errorf("another manager's annotation must be a conflict, got %v", ds)
+	}
+	config = r.config("conflicts = \"force\"\ngate { timeout = \"60s\" }")
+	_, ds = r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("meshed = %q", got)
+	}
+	r.WantEmpty(config)
+}
+
+func TestNamedWorkloadsAreAnnotatedThemselves(t *testing.T) {
+	r := newRig(t)
+	config := r.config("workloads = [\"deployment/web\", \"deployment/legacy\"]\ngate { timeout = \"60s\" }")
+	_, ds := r.Apply(t.Context(), config)
+	if !ds.HasErrors() || diag.CodeOf(ds[0]) != mesh.CodeConflict {
+		t.Fatalf("the template of legacy says disabled by another manager: %v", ds)
+	}
+	config = r.config("workloads = [\"deployment/web\", \"deployment/legacy\"]\nconflicts = \"force\"\ngate { timeout = \"60s\" }")
+	_, ds = r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if got := r.proxies(); got["deployment/web"] != 2 || got["deployment/legacy"] != 1 || got["statefulset/db"] != 0 {
+		t.Errorf("proxies = %v", got)
+	}
+	if _, ok := r.observe().Namespace.Annotations[mesh.InjectAnnotation]; ok {
+		t.Error("the namespace was annotated")
+	}
+	r.WantEmpty(config)
+	config = r.config("workloads = [\"deployment/web\"]\nconflicts = \"force\"\ngate { timeout = \"60s\" }")
+	plan, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if plan.Restarts != 1 || r.proxies()["deployment/legacy"] != 0 {
+		t.Errorf("%d restarts, proxies = %v", plan.Restarts, r.proxies())
+	}
+	r.WantEmpty(config)
+	if _, ds = r.Destroy(t.Context()); ds.HasErrors() || r.proxies()["deployment/web"] != 0 {
+		t.Errorf("destroy: %v, proxies = %v", ds, r.proxies())
+	}
+}
+
+func TestASilentInjectorStopsBeforeTheFirstRestart(t *testing.T) {
+	r := newRig(t)
+	// The label keeps the webhook away from this namespace only: other tests go on.
+	config := r.config("gate { timeout = \"2s\" }")
+	plan, ds := r.Plan(config)
+	meshtest.Fail(t, ds)
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Namespace\nmetadata: {name: NS, labels: {config.linkerd.io/admission-webhooks: disabled}}\n")
+	_, ds = r.Plan(config)
+	if len(ds) == 0 || diag.CodeOf(ds[0]) != mesh.CodeExcluded {
+		t.Errorf("plan: %v", ds)
+	}
+	generation := r.observe().Find("deployment/web").Generation
+	res, ds := r.Type.Apply(t.Context(), providers.ApplyRequest{Owner: r.Owner, Prior: r.Value, Config: config, Planned: plan.Planned, Step: r.Step})
+	if !ds.HasErrors() || !res.Value.IsNull() {
+		t.Errorf("apply: %v, %#v", ds, res.Value)
+	}
+	if o := r.observe(); o.Find("deployment/web").Generation != generation || o.Namespace.Annotations[mesh.InjectAnnotation] != "" {
+		t.Error("something was changed")
+	}
+}
+
+func TestAProbeWithoutProxyStopsBeforeTheFirstRestart(t *testing.T) {
+	t.Parallel()
+	e := meshtest.New(t)
+	ns := testenv.Namespace(t)
+	// The webhook's object selector leaves pods with this label alone, which nothing but a probe can show.
+	meshtest.Apply(t, e, ns, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: NS}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web, linkerd.io/cni-resource: "true"}}
+    spec: {containers: [{name: web, image: "web:1"}]}
+`)
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+	settle(t, r, "deployment/web")
+	_, ds := r.Apply(t.Context(), r.config("gate { timeout = \"1s\" }"))
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeNoInjector || !r.Value.IsNull() {
+		t.Errorf("apply: %v, %#v", ds, r.Value)
+	}
+	if w := r.observe().Find("deployment/web"); w.Generation != 1 {
+		t.Error("the workload was restarted")
+	}
+}
+
+func TestAnAnnotationThatMeansNoIsRefusedWhilePlanning(t *testing.T) {
+	r := newRig(t)
+	meshtest.Apply(t, r.env, r.ns, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: typo, namespace: NS}
+spec:
+  selector: {matchLabels: {app: typo}}
+  template:
+    metadata: {labels: {app: typo}, annotations: {linkerd.io/inject: "true"}}
+    spec: {containers: [{name: typo, image: "typo:1"}]}
+`)
+	_, ds := r.Plan(r.config(""))
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeMisunderstood || !strings.Contains(ds[0].Detail, `"true"`) {
+		t.Errorf("plan: %v", ds)
+	}
+}

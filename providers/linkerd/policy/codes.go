@@ -1,0 +1,33 @@
+package policy
+
+import "github.com/meshplan/meshplan/internal/diag"
+
+const (
+	// CodeOverlap: another Server selects the same port of the same pod; the older one wins and this one is ignored without
+	// a word.
+	CodeOverlap diag.Code = "linkerd.policy.overlapping-servers"
+	// CodeNoPods: a Server selects no pod that exists.
+	CodeNoPods diag.Code = "linkerd.policy.selects-nothing"
+	// CodeUndeclaredPort: no selected pod declares the Server's port.
+	CodeUndeclaredPort diag.Code = "linkerd.policy.undeclared-port"
+	// CodeProbe: a kubelet probe that Linkerd does not admit by itself reaches a port that refuses unauthenticated clients.
+	CodeProbe diag.Code = "linkerd.policy.probe-denied"
+	// CodeDangling: a policy refers to an authentication that does not exist; the whole policy then grants nothing.
+	CodeDangling diag.Code = "linkerd.policy.missing-authentication"
+	// CodeNoTarget: a policy's target does not exist.
+	CodeNoTarget diag.Code = "linkerd.policy.missing-target"
+	// CodeForeignDomain: an identity belongs to another trust domain, so that no client of this mesh can have it.
+	CodeForeignDomain diag.Code = "linkerd.policy.foreign-trust-domain"
+	// CodeOldVersion: the cluster's CRD is too old for what is configured.
+	CodeOldVersion diag.Code = "linkerd.policy.old-crd"
+	// CodeNoNamespace: the namespace that a data source is about does not exist.
+	CodeNoNamespace diag.Code = "linkerd.policy.no-namespace"
+	// CodeWouldDeny: traffic was seen that the next step would refuse; the text names the pairs.
+	CodeWouldDeny diag.Code = "linkerd.inbound-policy.would-deny"
+	// CodeDenied: traffic was refused after a step.
+	CodeDenied diag.Code = "linkerd.inbound-policy.denied"
+	// CodeNoData: nothing was measured, so that nothing is proved.
+	CodeNoData diag.Code = "linkerd.inbound-policy.no-data"
+	// CodeNothingToCover: a namespace has no meshed port that the policy could cover.
+	CodeNothingToCover diag.Code = "linkerd.inbound-policy.nothing-to-cover"
+)

@@ -1,0 +1,117 @@
+package policy
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+// add files one live or planned object. An object of a kind that does not matter here is ignored.
+func (o *Objects) add(u *unstructured.Unstructured, names identityNamer, cluster []Network) error {
+	key := Key{u.GetNamespace(), u.GetName()}
+	var err error
+	switch u.GetKind() {
+	case "Server":
+		var s Server
+		if s, err = parseServer(u); err == nil {
+			if i := slices.IndexFunc(o.Servers, func(old Server) bool { return old.Name == s.Name }); i >= 0 && s.Created.IsZero() {
+				s.Created = o.Servers[i].Created // a planned update does not change its age
+			}
+			o.Servers = append(slices.DeleteFunc(o.Servers, func(old Server) bool { return old.Name == s.Name }), s)
+		}
+	case "AuthorizationPolicy":
+		var a Authorization
+		if a, err = parseAuthorization(u); err == nil {
+			o.Authorizations = append(slices.DeleteFunc(o.Authorizations, func(old Authorization) bool { return old.Name == a.Name }), a)
+		}
+	case "MeshTLSAuthentication":
+		if o.Identities == nil {
+			o.Identities = map[Key][]string{}
+		}
+		o.Identities[key], err = parseIdentities(u, names)
+	case "NetworkAuthentication":
+		if o.Networks == nil {
+			o.Networks = map[Key][]Network{}
+		}
+		o.Networks[key], err = parseNetworks(u)
+	case "ServerAuthorization":
+		var l Legacy
+		if l, err = parseLegacy(u, names, cluster); err == nil {
+			o.Legacy = append(o.Legacy, l)
+		}
+	case "HTTPRoute", "GRPCRoute":
+		r, accepted, perr := parseRoute(u)
+		if err = perr; err == nil && accepted {
+			o.Routes = append(o.Routes, r)
+		}
+	}
+	return err
+}
+
+// kinds are the kinds that decide about inbound traffic; those that are looked up in every namespace are marked, because a
+// policy may refer to an authentication elsewhere.
+func policyKinds() []struct {
+	schema.GroupKind
+	everywhere bool
+} {
+	return []struct {
+		schema.GroupKind
+		everywhere bool
+	}{
+		{schema.GroupKind{Group: policyGroup, Kind: "Server"}, false},
+		{schema.GroupKind{Group: policyGroup, Kind: "AuthorizationPolicy"}, false},
+		{schema.GroupKind{Group: policyGroup, Kind: "ServerAuthorization"}, false},
+		{schema.GroupKind{Group: policyGroup, Kind: "HTTPRoute"}, false},
+		{schema.GroupKind{Group: gatewayGroup, Kind: "HTTPRoute"}, false},
+		{schema.GroupKind{Group: gatewayGroup, Kind: "GRPCRoute"}, false},
+		{schema.GroupKind{Group: policyGroup, Kind: "MeshTLSAuthentication"}, true},
+		{schema.GroupKind{Group: policyGroup, Kind: "NetworkAuthentication"}, true},
+	}
+}
+
+// LoadObjects reads the policy objects of a namespace. Kinds that the cluster does not serve have no objects.
+func LoadObjects(ctx context.Context, c *kube.Cluster, e env.Env, namespace string, d Defaults) (Objects, error) {
+	var o Objects
+	for _, k := range policyKinds() {
+		versions, err := c.ServedVersions(ctx, k.GroupKind)
+		if err != nil {
+			return o, err
+		}
+		if len(versions) == 0 {
+			continue
+		}
+		options := kube.ListOptions{Namespace: namespace}
+		if k.everywhere {
+			options.Namespace = ""
+		}
+		found, err := c.List(ctx, k.WithVersion(versions[0]), options)
+		if k.everywhere && apierrors.IsForbidden(err) {
+			found, err = c.List(ctx, k.WithVersion(versions[0]), kube.ListOptions{Namespace: namespace})
+		}
+		if err != nil {
+			return o, err
+		}
+		for _, u := range found {
+			if err := o.add(u, e, d.ClusterNetworks); err != nil {
+				return o, err
+			}
+		}
+	}
+	return o, nil
+}
+
+// defaultClusterNetworks are those that the control plane's chart is published with.
+func defaultClusterNetworks() []Network {
+	var out []Network
+	for _, s := range []string{"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"} {
+		out = append(out, Network{CIDR: netip.MustParsePrefix(s)})
+	}
+	return out
+}

@@ -1,0 +1,350 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	corev1 "k8s.io/api/core/v1"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+const serverExample = `resource "linkerd_server" "payment" {
+  namespace     = "shop"
+  name          = "payment-http"
+  pod_selector  = { app = "paymentservice" }
+  port          = 8080
+  access_policy = "deny"
+}
+`
+
+func serverKind() kind {
+	return kind{
+		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "Server"}, version: "v1beta3",
+		schema: serverSchema, spec: serverSpec, read: readServer, lint: lintServer, order: orderServer,
+		specAttributes: []string{"pod_selector", "pod_expressions", "external_workload_selector", "port", "proxy_protocol", "access_policy"},
+	}
+}
+
+func expressionType() cty.Type {
+	return cty.ObjectWithOptionalAttrs(map[string]cty.Type{"key": cty.String, "operator": cty.String, "values": cty.List(cty.String)}, []string{"values"})
+}
+
+func serverSchema() *schema.Resource {
+	return &schema.Resource{
+		Summary: "One port of a set of pods, and who may call it by default",
+		Description: "A Server covers exactly one port, by number or by name, of the pods that it selects. Other ports keep the default policy. " +
+			"When two Servers select the same port the older one wins and the other is ignored, so an overlap is an error here.\n\n" +
+			"`access_policy` has no default: a Server that is silent about it denies everybody from the moment it exists. " +
+			"Policies that refer to this Server are created before it and deleted after it.",
+		Example: serverExample,
+		Block: schema.Block{Attributes: commonAttributes("Server", map[string]*schema.Attribute{
+			"pod_selector": {Type: cty.Map(cty.String), Optional: true, Description: "Labels of the pods; `{}` selects every pod of the namespace."},
+			"pod_expressions": {Type: cty.List(expressionType()), Optional: true, Validate: checkExpressions,
+				Description: "Further conditions on the pods' labels: `key`, `operator` (In, NotIn, Exists, DoesNotExist) and `values`."},
+			"external_workload_selector": {Type: cty.Map(cty.String), Optional: true, Description: "Labels of ExternalWorkloads, instead of pods."},
+			"port":                       {Type: cty.String, Required: true, Validate: checkPort, Description: "Number or name of a container's port."},
+			"proxy_protocol": choice("unknown", "Protocol on the port; the proxy detects it when unknown.",
+				"unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"),
+			"access_policy": {Type: cty.String, Required: true, OneOf: accessPolicies(),
+				Description: "Who may call when no authorization policy says so. `deny` admits nobody else, `audit` admits everybody and counts whom `deny` would refuse."},
+		})},
+		Validate: validateServer,
+	}
+}
+
+func validateServer(v cty.Value) []schema.Problem {
+	pods, external := v.GetAttr("pod_selector"), v.GetAttr("external_workload_selector")
+	if !pods.IsKnown() || !external.IsKnown() || !v.GetAttr("pod_expressions").IsKnown() {
+		return nil
+	}
+	hasPods := !pods.IsNull() || !v.GetAttr("pod_expressions").IsNull()
+	var out []schema.Problem
+	switch {
+	case !hasPods && external.IsNull():
+		out = append(out, schema.Problem{Path: cty.GetAttrPath("pod_selector"), Summary: "Server selects nothing",
+			Detail: "Give `pod_selector` (`{}` selects every pod of the namespace) or `external_workload_selector`."})
+	case hasPods && !external.IsNull():
+		out = append(out, schema.Problem{Path: cty.GetAttrPath("external_workload_selector"), Summary: "Server selects pods and external workloads",
+			Detail: "A Server selects either pods or external workloads: remove one of the selectors."})
+	}
+	if p := text(v.GetAttr("access_policy")); strings.HasSuffix(p, "-unauthenticated") {
+		out = append(out, schema.Problem{Path: cty.GetAttrPath("access_policy"), Summary: "Clients without mTLS are admitted", Warning: true,
+			Detail: fmt.Sprintf("The access policy %q lets clients in without mTLS. Use `all-authenticated` to require it.", p)})
+	}
+	return out
+}
+
+func checkPort(v cty.Value) error {
+	s := v.AsString()
+	if n, err := strconv.Atoi(s); err == nil {
+		if n < 1 || n > 65535 {
+			return fmt.Errorf("%s is not a port: the range is 1 to 65535", s)
+		}
+		return nil
+	}
+	if errs := validation.IsValidPortName(s); len(errs) > 0 {
+		return fmt.Errorf("%q is neither a number nor the name of a port (%s)", s, errs[0])
+	}
+	return nil
+}
+
+func checkExpressions(v cty.Value) error {
+	for _, e := range v.AsValueSlice() {
+		op, values := text(e.GetAttr("operator")), texts(e.GetAttr("values"))
+		switch op {
+		case "In", "NotIn":
+			if len(values) == 0 {
+				return fmt.Errorf("the operator %s of key %q needs values", op, text(e.GetAttr("key")))
+			}
+		case "Exists", "DoesNotExist":
+			if len(values) > 0 {
+				return fmt.Errorf("the operator %s of key %q takes no values", op, text(e.GetAttr("key")))
+			}
+		default:
+			return fmt.Errorf("%q is not one of In, NotIn, Exists, DoesNotExist.%s", op, diag.Suggest(op, []string{"In", "NotIn", "Exists", "DoesNotExist"}))
+		}
+	}
+	return nil
+}
+
+func serverSpec(_ env.Env, v cty.Value) map[string]any {
+	spec := map[string]any{"port": portValue(text(v.GetAttr("port"))), "proxyProtocol": text(v.GetAttr("proxy_protocol")), "accessPolicy": text(v.GetAttr("access_policy"))}
+	if external := v.GetAttr("external_workload_selector"); !external.IsNull() {
+		spec["externalWorkloadSelector"] = labelSelector(stringMap(external), cty.NullVal(cty.DynamicPseudoType))
+		return spec
+	}
+	spec["podSelector"] = labelSelector(stringMap(v.GetAttr("pod_selector")), v.GetAttr("pod_expressions"))
+	return spec
+}
+
+func portValue(s string) any {
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return n
+	}
+	return s
+}
+
+func labelSelector(labels map[string]string, expressions cty.Value) map[string]any {
+	out := map[string]any{}
+	if len(labels) > 0 {
+		match := map[string]any{}
+		for k, v := range labels {
+			match[k] = v
+		}
+		out["matchLabels"] = match
+	}
+	if !expressions.IsNull() && expressions.LengthInt() > 0 {
+		var list []any
+		for _, e := range expressions.AsValueSlice() {
+			one := map[string]any{"key": text(e.GetAttr("key")), "operator": text(e.GetAttr("operator"))}
+			if values := texts(e.GetAttr("values")); len(values) > 0 {
+				one["values"] = anyList(values)
+			}
+			list = append(list, one)
+		}
+		out["matchExpressions"] = list
+	}
+	return out
+}
+
+func readServer(_ env.Env, live map[string]any, attrs map[string]cty.Value) {
+	var port string
+	switch p := live["port"].(type) {
+	case int64:
+		port = strconv.FormatInt(p, 10)
+	case string:
+		port = p
+	}
+	attrs["port"] = orNull(port)
+	attrs["proxy_protocol"] = orNull(stringAt(live, "proxyProtocol"))
+	attrs["access_policy"] = orNull(stringAt(live, "accessPolicy"))
+	for attribute, field := range map[string]string{"pod_selector": "podSelector", "external_workload_selector": "externalWorkloadSelector"} {
+		selector, ok := live[field].(map[string]any)
+		if !ok {
+			attrs[attribute] = cty.NullVal(cty.Map(cty.String))
+			continue
+		}
+		match := map[string]string{}
+		if m, ok := selector["matchLabels"].(map[string]any); ok {
+			for k := range m {
+				match[k] = stringAt(m, k)
+			}
+		}
+		if len(match) > 0 || !attrs[attribute].IsNull() {
+			attrs[attribute] = mapValue(match)
+		}
+		if attribute == "pod_selector" {
+			attrs["pod_expressions"] = readExpressions(selector, attrs["pod_expressions"])
+		}
+	}
+}
+
+func readExpressions(selector map[string]any, recorded cty.Value) cty.Value {
+	list, _ := selector["matchExpressions"].([]any)
+	var out []cty.Value
+	for _, e := range list {
+		m, _ := e.(map[string]any)
+		values := cty.NullVal(cty.List(cty.String))
+		if l, ok := m["values"].([]any); ok {
+			values = stringList(stringsOf(l), values)
+		}
+		out = append(out, cty.ObjectVal(map[string]cty.Value{
+			"key": cty.StringVal(stringAt(m, "key")), "operator": cty.StringVal(stringAt(m, "operator")), "values": values,
+		}))
+	}
+	switch {
+	case len(out) > 0:
+		return cty.ListVal(out)
+	case recorded.IsNull():
+		return recorded
+	}
+	return cty.ListValEmpty(expressionType().WithoutOptionalAttributesDeep())
+}
+
+func stringAt(m map[string]any, key string) string {
+	s, _ := m[key].(string)
+	return s
+}
+
+func stringsOf(list []any) []string {
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func orderServer(v cty.Value, o *providers.Order) {
+	ns := text(v.GetAttr("namespace"))
+	o.Provides = append(o.Provides, providers.Tag("linkerd:server/"+ns))
+	o.After = append(o.After, providers.Tag("linkerd:injection/"+ns), providers.Tag("linkerd:server-policies/"+ns))
+	if name := text(v.GetAttr("name")); name != "" {
+		o.After = append(o.After, providers.Tag("linkerd:server-policies/"+ns+"/"+name))
+	}
+}
+
+// lintServer finds what the API server accepts and Linkerd does not do.
+func lintServer(s *surroundings, v cty.Value) (hcl.Diagnostics, []string) {
+	i := slices.IndexFunc(s.objects.Servers, func(o Server) bool { return o.Name == text(v.GetAttr("name")) })
+	if i < 0 || s.objects.Servers[i].Selector == nil || s.observed.Namespace == nil {
+		return nil, nil
+	}
+	server := s.objects.Servers[i]
+	var ds hcl.Diagnostics
+	selected, declared := 0, false
+	overlaps := map[string]string{} // other Server → where
+	for _, w := range s.observed.Workloads {
+		for _, pod := range w.Current {
+			if !selects(server.Selector, pod.Labels) {
+				continue
+			}
+			selected++
+			for _, p := range containerPorts(pod) {
+				if server.selects(pod, int(p.ContainerPort)) {
+					declared = true
+				}
+			}
+			for _, port := range server.ports(pod) {
+				for _, other := range s.objects.Servers {
+					if other.Name != server.Name && other.selects(pod, port) {
+						overlaps[other.Name] = fmt.Sprintf("port %d of %s", port, w.Name)
+					}
+				}
+				ds = append(ds, lintProbes(pod, w.Name, port, server)...)
+			}
+			break // the pods of one revision are alike
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(overlaps)) {
+		other := s.objects.Servers[slices.IndexFunc(s.objects.Servers, func(o Server) bool { return o.Name == name })]
+		winner := server.Name
+		if compareAge(other, server) < 0 {
+			winner = name
+		}
+		d := diag.At(diag.Errorf(CodeOverlap, "Servers overlap",
+			"Servers %q and %q both select %s. Linkerd uses the older one (%q) and ignores the other without a word. Narrow a selector, or remove one of them.",
+			server.Name, name, overlaps[name], winner), cty.GetAttrPath("pod_selector"))
+		if other.Managed && !other.Created.IsZero() {
+			// The run may be about to delete it.
+			d.Severity = hcl.DiagWarning
+		}
+		ds = append(ds, d)
+	}
+	switch {
+	case selected == 0 && len(s.observed.Workloads) > 0:
+		ds = append(ds, diag.At(diag.Warningf(CodeNoPods, "Server selects no pod", "No pod of a workload in namespace %q has the labels of Server %q, so it decides nothing for now.",
+			s.observed.Namespace.Name, server.Name), cty.GetAttrPath("pod_selector")))
+	case selected > 0 && !declared:
+		ds = append(ds, diag.At(diag.Warningf(CodeUndeclaredPort, "Port is not declared", "No container of the pods that Server %q selects declares port %s.%s",
+			server.Name, server.Port.String(), suggestPort(s, server)), cty.GetAttrPath("port")))
+	}
+	return ds, nil
+}
+
+// ports are the ports of a pod that the Server covers; a number counts even when it is not declared.
+func (s *Server) ports(pod *corev1.Pod) []int {
+	if s.Port.Type == intstr.Int {
+		return []int{s.Port.IntValue()}
+	}
+	var out []int
+	for _, p := range containerPorts(pod) {
+		if p.Name == s.Port.StrVal {
+			out = append(out, int(p.ContainerPort))
+		}
+	}
+	return out
+}
+
+func suggestPort(s *surroundings, server Server) string {
+	var declared []string
+	for _, w := range s.observed.Workloads {
+		for _, pod := range w.Current {
+			if selects(server.Selector, pod.Labels) {
+				for _, p := range containerPorts(pod) {
+					declared = append(declared, strings.TrimSuffix(fmt.Sprintf("%d (%s)", p.ContainerPort, p.Name), " ()"))
+				}
+			}
+		}
+	}
+	if len(declared) == 0 {
+		return " They declare no port at all."
+	}
+	return " They declare " + strings.Join(sortedUnique(declared), ", ") + "."
+}
+
+// lintProbes warns of probes that Linkerd does not admit by itself: it does so for httpGet probes only.
+func lintProbes(pod *corev1.Pod, workload string, port int, server Server) hcl.Diagnostics {
+	access := cmp.Or(server.AccessPolicy, Deny)
+	if access != Deny && !strings.HasSuffix(access, "-authenticated") {
+		return nil
+	}
+	var ds hcl.Diagnostics
+	for _, c := range pod.Spec.Containers {
+		for name, probe := range map[string]*corev1.Probe{"liveness": c.LivenessProbe, "readiness": c.ReadinessProbe, "startup": c.StartupProbe} {
+			if probe == nil || probe.GRPC == nil || int(probe.GRPC.Port) != port {
+				continue
+			}
+			ds = append(ds, diag.Warningf(CodeProbe, "Probe will be refused",
+				"The %s probe of container %s in %s is a gRPC call of the kubelet to port %d, which has no mesh identity; Server %q (%s) refuses it and the pod becomes unready. "+
+					"Use an httpGet probe, which Linkerd admits by itself, or admit the kubelet's network with a linkerd_network_authentication.",
+				name, c.Name, workload, port, server.Name, access))
+		}
+	}
+	slices.SortFunc(ds, func(a, b *hcl.Diagnostic) int { return cmp.Compare(a.Detail, b.Detail) })
+	return ds
+}
