@@ -183,6 +183,7 @@ func (r *runner) rollback(w *workspace) bool {
 
 // finish says how it ended.
 func (r *runner) finish(c *console, w *workspace, sig *interrupts, res *engine.Result, ds hcl.Diagnostics) error {
+	c.gap()
 	c.diagnostics(ds)
 	code := codeOfRun(res, ds, sig.seen())
 	if res == nil {
@@ -213,7 +214,7 @@ func (r *runner) next(w *workspace, res *engine.Result) []ui.Next {
 	case res.RolledBack != nil:
 		next = append(next, ui.Next{Command: w.command("plan"), Why: "see what is left"})
 	default:
-		next = append(next, ui.Next{Command: w.command("rollback"), Why: fmt.Sprintf("undo run %d; it is shown before anything happens", res.Run)})
+		next = append(next, ui.Next{Command: w.command("rollback"), Why: fmt.Sprintf("undo run %d (shown first)", res.Run)})
 	}
 	return append(next, ui.Next{Command: w.stateCommand("show", fmt.Sprintf("run:%d", res.Run)), Why: "see every step of the run"})
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/meshplan/meshplan/internal/config"
 )
 
-// Completion looks into configuration and state only: pressing a key must not touch a cluster.
+// Completion looks into configuration and state only: pressing a key must not touch a cluster. The hook that runs before commands
+// does not run before completion, so each function below calls it.
 
 // completeDirs offers directories.
 func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -19,6 +20,9 @@ func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 func (a *app) completeAddresses(cmd *cobra.Command, in *inputFlags, flags ...string) {
 	for _, name := range flags {
 		_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if a.prepare(cmd) != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
 			dir := directory(args)
 			seen := map[string]bool{}
 			var out []string
@@ -45,6 +49,9 @@ func (a *app) completeAddresses(cmd *cobra.Command, in *inputFlags, flags ...str
 // completeRecorded offers addresses of the state.
 func (a *app) completeRecorded(in *inputFlags) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if a.prepare(cmd) != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
 		_, snap, ds := recorded(cmd.Context(), ".", in.state)
 		if ds.HasErrors() {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -60,6 +67,9 @@ func (a *app) completeRecorded(in *inputFlags) cobra.CompletionFunc {
 // completeRuns offers the numbers of runs, the newest first, with what they were.
 func (a *app) completeRuns(in *inputFlags, prefix string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if a.prepare(cmd) != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
 		store, _, ds := recorded(cmd.Context(), ".", in.state)
 		if ds.HasErrors() {
 			return nil, cobra.ShellCompDirectiveDefault

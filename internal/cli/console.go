@@ -125,6 +125,13 @@ func (c *console) result(r *engine.Result, next []ui.Next) {
 	ui.Failure(c.Err, r, c.ErrPaint, next)
 }
 
+// gap sets what follows apart from the progress above it.
+func (c *console) gap() {
+	if !c.json && c.mode != ui.ProgressJSON && c.mode != ui.ProgressQuiet {
+		fmt.Fprintln(c.Err)
+	}
+}
+
 // say writes a remark for people.
 func (c *console) say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

@@ -46,6 +46,7 @@ type app struct {
 // connection is what providers are told by flags.
 type connection struct {
 	kubeconfig, context string
+	dir                 string // of the configuration
 	logger              hclog.Logger
 }
 

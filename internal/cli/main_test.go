@@ -36,7 +36,8 @@ func inMemory(connection) providers.Registry {
 	}
 	slow, _ := time.ParseDuration(os.Getenv("SLOW"))
 	world.SetFault(func(op, name string) (error, bool) {
-		if op != "plan" && op != "read" {
+		if op != "plan" && op != "read" && slow > 0 {
+			_ = os.WriteFile(name+"-begun", nil, 0o600)
 			time.Sleep(slow)
 		}
 		switch what := op + ":" + name; {
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TERM", "xterm")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "world": editWorld, "normalize": normalize},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "world": editWorld, "normalize": normalize, "waitfor": waitFor},
 	})
 }
 
@@ -106,6 +107,17 @@ func editWorld(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("there are the objects %s, want %s", got, want)
 		}
 	}
+}
+
+// waitFor waits until a file exists: `waitfor FILE`.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not appear", args[0])
 }
 
 // normalize makes a file comparable: times, durations, identifiers and directories become words.

@@ -4,12 +4,15 @@ import (
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd"
 )
 
 // builtin returns the providers that are compiled in. They share connections. Nothing is connected yet.
 func builtin(c connection) providers.Registry {
 	pool := kube.NewPool(kube.Options{Kubeconfig: c.kubeconfig, Context: c.context, Logger: c.logger, UserAgent: "meshplan/" + readVersion().Version})
+	baseDir := func() string { return c.dir }
 	return providers.Registry{
-		"kubernetes": kubernetes.New(pool, nil),
+		"kubernetes": kubernetes.New(pool, baseDir),
+		"linkerd":    linkerd.New(pool, linkerd.Options{BaseDir: baseDir}),
 	}
 }

@@ -32,7 +32,7 @@ values; those that have none count as unknown.`,
 			if !ds.HasErrors() {
 				inputs, more := a.givenVariables(cfg, &in)
 				ds = append(ds, more...)
-				w := &workspace{app: a, cmd: cmd, in: &in, config: cfg}
+				w := &workspace{app: a, cmd: cmd, in: &in, dir: directory(args), config: cfg}
 				if !more.HasErrors() {
 					ds = append(ds, w.engine(nil, 0).Validate(cmd.Context(), cfg, inputs)...)
 				}

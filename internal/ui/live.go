@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/diag"
@@ -61,26 +60,16 @@ func (l *live) event(e engine.Event, at time.Time) {
 	}
 }
 
-// row writes one step. Only what follows the address is cut to fit: an address must stay whole to be copied.
+// row writes one step.
 func (l *live) row(s engine.Step, elapsed, text string) string {
-	head := fmt.Sprintf("%-7s %-*s %6s", s.Op, l.column(), clean(s.Addr.String()), elapsed)
-	if room := l.width - utf8.RuneCountInString(head) - 6; text != "" && room > 0 {
-		head += "  " + cut(text, room)
+	if elapsed == "" {
+		return fmt.Sprintf("%-7s %-*s  %s", s.Op, l.column(), clean(s.Addr.String()), text)
 	}
-	return strings.TrimRight(head, " ")
+	return strings.TrimRight(fmt.Sprintf("%-7s %-*s %6s  %s", s.Op, l.column(), clean(s.Addr.String()), elapsed, text), " ")
 }
 
 // column is how much room addresses get.
 func (l *live) column() int { return max(min(l.width/2, 60)-8, 20) }
-
-// cut shortens a text to n characters.
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:max(n-1, 0)]) + "…"
-}
 
 func (l *live) tick(at time.Time) { l.draw(l.region(at)) }
 
@@ -116,17 +105,22 @@ func (l *live) region(at time.Time) (out []string) {
 	return out
 }
 
-// fit cuts a line to the width of the terminal, not counting colours.
+// fit cuts a line of the region to the width of the terminal, not counting colours. Lines that scroll up stay whole, so that addresses
+// can be copied.
 func (l *live) fit(s string) string {
 	var b strings.Builder
-	used, escape := 0, false
+	used, escape, cut := 0, false, false
 	for _, r := range s {
 		switch {
 		case r == '\x1b':
 			escape = true
 		case escape:
 			escape = r != 'm'
-		case used >= l.width-1:
+		case used >= l.width-2:
+			if !cut {
+				b.WriteRune('…')
+			}
+			cut = true
 			continue
 		default:
 			used++

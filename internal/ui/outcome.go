@@ -34,7 +34,7 @@ const maxPath = 6
 
 // Success says how a run went that needs no further attention.
 func Success(w io.Writer, r *engine.Result, paint diag.Paint) {
-	fmt.Fprintln(w, paint.Green(paint.Bold(CompleteLine(r))))
+	fmt.Fprintf(w, "%s\n", paint.Green(paint.Bold(CompleteLine(r))))
 	if r.AlreadyApplied != 0 {
 		return
 	}

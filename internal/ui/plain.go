@@ -42,7 +42,7 @@ func (p *plain) event(e engine.Event, at time.Time) {
 			p.line("Refreshed %s in %s, %d changed outside meshplan.", objects(e.Total), span(e.Elapsed), e.Drifted)
 		}
 	case engine.RunStarted:
-		p.line("Run %d: %d steps.", e.Run, e.Total)
+		p.line("Run %d: %s.", e.Run, steps(e.Total))
 	case engine.StepStarted:
 		p.line("%s: %s...", clean(e.Step.Addr.String()), verb(e.Step))
 	case engine.StepProgress:
@@ -82,6 +82,13 @@ func objects(n int) string {
 		return "1 object"
 	}
 	return fmt.Sprintf("%d objects", n)
+}
+
+func steps(n int) string {
+	if n == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", n)
 }
 
 // firstError is the summary of the first error, for a line; the whole of it follows at the end of the run.

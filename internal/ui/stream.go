@@ -166,7 +166,7 @@ func (v *streamView) event(e engine.Event, at time.Time) {
 	case engine.RefreshDone:
 		v.s.Log(fmt.Sprintf("Refreshed %s, %d changed outside meshplan", objects(e.Total), e.Drifted))
 	case engine.RunStarted:
-		v.s.Log(fmt.Sprintf("Run %d: %d steps", e.Run, e.Total))
+		v.s.Log(fmt.Sprintf("Run %d: %s", e.Run, steps(e.Total)))
 		v.waiting()
 	case engine.StepStarted:
 		v.hook("apply_start", "info", verb(e.Step)+"...", e.Step, 0, nil)

@@ -67,7 +67,9 @@ func (t *textWriter) prose(prefix, s string) {
 func (t *textWriter) head(p *plans.Plan) {
 	var facts []string
 	for _, name := range slices.Sorted(maps.Keys(p.Base.Clusters)) {
-		facts = append(facts, fmt.Sprintf("%s = %s", oneLine(name), oneLine(p.Base.Clusters[name])))
+		if id := p.Base.Clusters[name]; id != "" {
+			facts = append(facts, oneLine(name)+" "+oneLine(id))
+		}
 	}
 	if p.Base.Serial > 0 {
 		facts = append(facts, fmt.Sprintf("state serial %d", p.Base.Serial))
@@ -211,7 +213,11 @@ func (t *textWriter) drift(p *plans.Plan) {
 	t.line("%s", t.o.Paint.Bold("Changed outside meshplan since the last run:"))
 	t.line("")
 	for _, c := range p.Drift {
-		t.change(c)
+		plain := *c
+		if plain.Reason == plans.BecauseDrifted {
+			plain.Reason = plans.NoReason // the heading says so
+		}
+		t.change(&plain)
 	}
 }
 

@@ -113,9 +113,22 @@ func optionsOf(v cty.Value) kube.SetOptions {
 
 // set returns an object value with attributes replaced.
 func set(v cty.Value, with map[string]cty.Value) cty.Value {
+	if same(v, with) {
+		return v
+	}
 	attrs := v.AsValueMap()
 	maps.Copy(attrs, with)
 	return cty.ObjectVal(attrs)
+}
+
+// same reports whether the attributes have these values already, which is the rule in a world without changes.
+func same(v cty.Value, with map[string]cty.Value) bool {
+	for name, a := range with {
+		if !v.GetAttr(name).RawEquals(a) {
+			return false
+		}
+	}
+	return true
 }
 
 // stringMap converts a map attribute; nil when it is null or unknown.

@@ -83,6 +83,9 @@ func (manifestForm) desired(v cty.Value) (kube.Desired, hcl.Diagnostics) {
 }
 
 func (manifestForm) present(recorded cty.Value, drift []kube.Drift) cty.Value {
+	if len(drift) == 0 {
+		return recorded
+	}
 	return set(recorded, map[string]cty.Value{"manifest": kube.WithDrift(recorded.GetAttr("manifest"), drift)})
 }
 
@@ -101,7 +104,10 @@ func (manifestForm) protect(v cty.Value) cty.Value {
 	if v.IsNull() || !v.IsKnown() {
 		return v
 	}
-	return set(v, map[string]cty.Value{"manifest": kube.MarkSecret(v.GetAttr("manifest"))})
+	if m := kube.MarkSecret(v.GetAttr("manifest")); m.ContainsMarked() {
+		return set(v, map[string]cty.Value{"manifest": m})
+	}
+	return v
 }
 
 // Order implements providers.Orderer.

@@ -84,44 +84,37 @@ func (s *single) answer(req providers.PlanRequest, prior kube.Record, plan kube.
 		out.Notes = append(out.Notes, "not checked by the server: "+o.Deferred)
 	}
 	known := s.computed(o.Ref)
-	planned := set(req.Proposed, known)
+	known["uid"] = unknownUID()
 	switch {
 	case o.Action == kube.Replace:
-		out.Replace = []cty.Path{s.body0()}
-		planned = set(planned, map[string]cty.Value{"uid": unknownUID()})
+		out.Replace = []cty.Path{cty.GetAttrPath(s.body()[0])}
 	case o.Action == kube.Create || o.UID == "":
-		planned = set(planned, map[string]cty.Value{"uid": unknownUID()})
 	case req.Prior.IsNull():
+		known["uid"] = cty.StringVal(o.UID)
 		if !s.options(req.Config, req.Owner).Partial { // adopted, or left by an attempt whose record was lost
 			out.Adopted = s.adopted(req, o, known)
 		}
-		planned = set(planned, map[string]cty.Value{"uid": cty.StringVal(o.UID)})
 	default:
-		planned = set(planned, map[string]cty.Value{"uid": cty.StringVal(o.UID)})
-		if o.Action == kube.NoOp {
-			keep := map[string]cty.Value{}
-			for _, name := range s.body() {
-				if req.Config.GetAttr(name).IsWhollyKnown() && !req.Prior.GetAttr(name).IsNull() {
-					keep[name] = req.Prior.GetAttr(name)
-				}
+		known["uid"] = cty.StringVal(o.UID)
+		for _, name := range s.body() {
+			if o.Action == kube.NoOp && req.Config.GetAttr(name).IsWhollyKnown() && !req.Prior.GetAttr(name).IsNull() {
+				known[name] = req.Prior.GetAttr(name)
 			}
-			planned = set(planned, keep)
 		}
 	}
 	if rec := prior.Find(o.ID()); (rec != nil && rec.Pending || req.Incomplete) && s.waits(req.Config) != nil && o.Action != kube.Create {
 		out.Again = "it was applied, but has not been seen ready yet"
 	}
-	out.Planned = s.protect(planned)
+	if out.Again == "" && o.Action == kube.Update && len(o.Changes) == 0 && o.Deferred == "" && !req.Prior.IsNull() {
+		out.Again = "its ownership marks or the ownership of its fields are to be restored"
+	}
+	out.Planned = s.protect(set(req.Proposed, known))
 	return out
 }
-
-// body0 is the attribute to point at when the object must be replaced.
-func (s *single) body0() cty.Path { return cty.GetAttrPath(s.body()[0]) }
 
 // adopted is the value of an object that exists already, at the fields that the configuration sets.
 func (s *single) adopted(req providers.PlanRequest, o kube.ObjectPlan, known map[string]cty.Value) cty.Value {
 	was := set(req.Proposed, known)
-	was = set(was, map[string]cty.Value{"uid": cty.StringVal(o.UID)})
 	if o.Before != nil {
 		was = s.present(was, kube.Differences(o.After, o.Before))
 	}

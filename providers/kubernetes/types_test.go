@@ -96,6 +96,23 @@ func dig(v cty.Value, path ...string) cty.Value {
 	return v
 }
 
+func TestRemovedMarkIsRestored(t *testing.T) {
+	l := newLab(t)
+	const address = "kubernetes_manifest.c"
+	config := l.config(address, `manifest = { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "c", namespace = "NS" } }`)
+	rec := l.apply(address, record{}, config)
+	configMaps := kschema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	l.patch(configMaps, l.ns, "c", `{"metadata":{"labels":null}}`)
+	prior := l.again().read(address, rec)
+	p, ds := l.plan(address, prior, config)
+	must(t, ds)
+	if !p.Planned.RawEquals(prior.value) || p.Again == "" {
+		t.Errorf("again %q, planned %#v", p.Again, p.Planned)
+	}
+	rec = l.apply(address, prior, config)
+	l.settled(address, rec, config)
+}
+
 func TestManifestOfAnotherNameIsReplaced(t *testing.T) {
 	l := newLab(t)
 	body := `manifest = { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "one", namespace = "NS" } }`

@@ -249,13 +249,19 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 		case p.Effect != "" && e.effect != p.Effect:
 			return hcl.Diagnostics{moved(w.ref, "the change would now be another one ("+shortList(e.plan.Changes)+")")}
 		}
-		for _, field := range e.yield {
-			e.yieldField(body, live, field)
-		}
-		if staleVersions(live, w.ref.APIVersion()) && slices.ContainsFunc(e.plan.Notes, func(n string) bool { return containsAny(n, "field ownership is first moved") }) {
+		if e.migrate {
 			if err := c.migrate(ctx, w, live); err != nil {
 				return c.Diagnose(err, "patch", w.ref)
 			}
+			if live, err = c.Get(ctx, w.ref); err != nil || live == nil {
+				return append(c.Diagnose(err, "get", w.ref), moved(w.ref, "it could not be read again"))
+			}
+			if e, ds = c.evaluateChange(ctx, s.req.Owner, w, rec, o, live); ds.HasErrors() {
+				return ds
+			}
+		}
+		for _, field := range e.yield {
+			e.yieldField(body, live, field)
 		}
 	}
 	body.SetUID(found.UID)

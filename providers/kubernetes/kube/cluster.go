@@ -32,8 +32,9 @@ type Cluster struct {
 	clients *clients
 	failed  error
 
-	mu       sync.Mutex // guards identity, and down with downAt
+	mu       sync.Mutex // guards what follows
 	identity string
+	answered bool  // the server has answered in this run: it is there
 	down     error // the last failure to connect
 	downAt   time.Time
 }

@@ -99,6 +99,9 @@ func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetO
 // drift that the plan shows and undoes, or an object is adopted from the tool that made it. A controller that owns a field (an autoscaler through
 // the scale subresource, an operator) would change it again: that is for the configuration to decide.
 func restorable(live *unstructured.Unstructured, f fieldConflict, managed, adopting bool) bool {
+	if f.Manager == FieldManager && f.Subresource == "" {
+		return true // ourselves, by another operation: what a default or a migration left to us
+	}
 	if f.Subresource != "" || containsAny(strings.ToLower(f.Manager), "controller", "operator", "autoscaler") {
 		return false
 	}

@@ -275,6 +275,7 @@ func restarts(r Ref, live *unstructured.Unstructured, changes []string) int {
 // error of the manifest.
 func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, rec *ObjectRecord, live *unstructured.Unstructured, err error, e evaluation) (evaluation, hcl.Diagnostics) {
 	if needsMigration(err, live, w) {
+		e.migrate = true
 		e.plan.Notes = append(e.plan.Notes, "its field ownership is first moved to "+w.ref.APIVersion()+", since the recorded version has other fields")
 		e.plan.Changes = predictedChanges(owner, w, rec, live)
 		e.settle(w, live, true)

@@ -188,6 +188,8 @@ type evaluation struct {
 	effect string
 	force  bool
 	yield  []string
+	// migrate says that the recorded field ownership must be moved to another version first.
+	migrate bool
 }
 
 func (e evaluation) planned(r Ref) plannedObject {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +31,7 @@ const (
 	retryBudget = 30 * time.Second
 	retryFirst  = 250 * time.Millisecond
 	retryMost   = 5 * time.Second
-	// reachBudget is shorter: a server that never answered is more likely not there than restarting.
+	// reachBudget is shorter: a server that never answered in this run is more likely not there than restarting.
 	reachBudget = 3 * time.Second
 )
 
@@ -40,7 +39,7 @@ const (
 // the server answered with Retry-After, and lost connections of GET only.
 func (c *Cluster) retry(ctx context.Context, request func() error) error {
 	c.mu.Lock()
-	down, since := c.down, time.Since(c.downAt)
+	down, since, answered := c.down, time.Since(c.downAt), c.answered
 	c.mu.Unlock()
 	if down != nil && since < downFor {
 		return down
@@ -55,8 +54,11 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 			return ctx.Err()
 		}
 		lost := connectionLost(err)
+		if !lost {
+			_ = c.reached(nil) // an error is an answer too
+		}
 		budget := retryBudget
-		if lost && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		if lost && !answered {
 			budget = reachBudget
 		}
 		if !lost && !transient(err) || time.Since(start)+pause > budget || !curable(err) {
@@ -83,6 +85,7 @@ func (c *Cluster) reached(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down, c.downAt = err, time.Now()
+	c.answered = c.answered || err == nil
 	return err
 }
 

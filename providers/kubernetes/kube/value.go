@@ -185,18 +185,17 @@ func MarkSecret(manifest cty.Value) cty.Value {
 	if manifest.IsNull() || !manifest.IsKnown() || manifest.IsMarked() || !manifest.Type().IsObjectType() {
 		return manifest
 	}
-	fields := manifest.AsValueMap()
 	is := func(field, want string) bool {
-		v, ok := fields[field]
-		if !ok {
+		if !manifest.Type().HasAttribute(field) {
 			return false
 		}
-		v, _ = v.Unmark()
+		v, _ := manifest.GetAttr(field).Unmark()
 		return v.Type() == cty.String && v.IsKnown() && !v.IsNull() && v.AsString() == want
 	}
-	if !is("apiVersion", "v1") || !is("kind", "Secret") {
+	if !is("kind", "Secret") || !is("apiVersion", "v1") {
 		return manifest
 	}
+	fields := manifest.AsValueMap()
 	for _, name := range []string{"data", "stringData"} {
 		data, ok := fields[name]
 		if !ok || data.IsNull() {

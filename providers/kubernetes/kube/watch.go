@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // The pace of looking at an object without a watch, and of looking again in spite of one: what is waited for may show in
@@ -51,11 +51,9 @@ func (c *Cluster) changed(ctx context.Context, r Ref, version string, pause time
 			if err == nil {
 				defer w.Stop()
 				select {
-				case event, ok := <-w.ResultChan():
-					if ok && apierrors.FromObject(event.Object) != nil && event.Object != nil {
-						if _, isObject := event.Object.(*unstructured.Unstructured); isObject {
-							return
-						}
+				case event, open := <-w.ResultChan():
+					if open && event.Type != watch.Error {
+						return
 					}
 				case <-ctx.Done():
 					return

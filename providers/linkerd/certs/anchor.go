@@ -139,6 +139,9 @@ func (t *anchorResource) Read(ctx context.Context, reqs []providers.ReadRequest)
 				if former, err := pki.ParsePEM(data(s.object, keyPrevious)); err == nil {
 					a.previous = former
 				}
+				if text(r.Value, "mode") == ModeSecret {
+					a.previous = succeeded(r.Value, a.current)
+				}
 				return a.attrs()
 			},
 		})
@@ -156,31 +159,37 @@ func (t *anchorResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 	if req.Config.IsNull() {
 		return t.planDelete(req), nil
 	}
-	ns := orDefault(req.Config, "namespace", t.env.Namespace())
-	planned := with(req.Proposed, map[string]cty.Value{
-		"namespace":   ns,
-		"common_name": orDefault(req.Config, "common_name", "root.linkerd."+t.env.TrustDomain()),
-		"secret":      cty.NullVal(cty.String),
-	})
-	mode := req.Config.GetAttr("mode")
-	name := req.Config.GetAttr("secret_name")
+	planned := t.derive(req.Proposed, req.Config)
 	_, extraKnown := texts(req.Config, "additional_pem")
-	if !mode.IsKnown() || !ns.IsKnown() || !name.IsKnown() || !extraKnown {
-		return providers.PlanResponse{Planned: unknown(planned, append([]string{"secret"}, anchorComputed...)...), Private: req.Private}, nil
+	if !req.Config.GetAttr("mode").IsKnown() || !planned.GetAttr("secret").IsKnown() || !extraKnown {
+		return providers.PlanResponse{Planned: unknown(planned, anchorComputed...), Private: req.Private}, nil
 	}
-	switch mode.AsString() {
+	switch text(req.Config, "mode") {
 	case ModePEM:
-		return t.planGiven(req, planned)
+		return t.planGiven(ctx, req, planned)
 	case ModeSecret:
-		planned = with(planned, map[string]cty.Value{"secret": cty.StringVal(ns.AsString() + "/" + name.AsString())})
 		return t.planAdopted(ctx, req, planned)
 	}
-	planned = with(planned, map[string]cty.Value{"secret": cty.StringVal(ns.AsString() + "/" + name.AsString())})
 	return t.planGenerated(ctx, req, planned)
 }
 
+// derive fills in the attributes that follow from the configuration alone, as far as it is known.
+func (t *anchorResource) derive(v, config cty.Value) cty.Value {
+	ns, name := orDefault(config, "namespace", t.env.Namespace()), config.GetAttr("secret_name")
+	secret := cty.NullVal(cty.String)
+	switch {
+	case !ns.IsKnown() || !name.IsKnown() || !config.GetAttr("mode").IsKnown():
+		secret = cty.UnknownVal(cty.String)
+	case text(config, "mode") != ModePEM:
+		secret = cty.StringVal(ns.AsString() + "/" + name.AsString())
+	}
+	return with(v, map[string]cty.Value{
+		"namespace": ns, "secret": secret, "common_name": orDefault(config, "common_name", "root.linkerd."+t.env.TrustDomain()),
+	})
+}
+
 // planGiven plans an anchor whose certificate stands in the configuration.
-func (t *anchorResource) planGiven(req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
+func (t *anchorResource) planGiven(ctx context.Context, req providers.PlanRequest, planned cty.Value) (providers.PlanResponse, hcl.Diagnostics) {
 	if !req.Config.GetAttr("pem").IsKnown() {
 		return providers.PlanResponse{Planned: unknown(planned, anchorComputed...)}, nil
 	}
@@ -190,7 +199,28 @@ func (t *anchorResource) planGiven(req providers.PlanRequest, planned cty.Value)
 	for _, d := range ds {
 		diag.At(d, cty.GetAttrPath("pem"))
 	}
-	return providers.PlanResponse{Planned: with(planned, a.attrs())}, ds
+	resp, more := t.follow(ctx, req, planned, a)
+	return resp, append(ds, more...)
+}
+
+// succeeded returns the former anchors of a recorded value after somebody else has put another one in the place of the current.
+func succeeded(recorded cty.Value, current *x509.Certificate) []*x509.Certificate {
+	was, ok := anchorsOf(recorded)
+	if !ok {
+		return nil
+	}
+	all := pki.NewBundle(was.current).With(was.previous...)
+	return slices.DeleteFunc(all.Certificates(), current.Equal)
+}
+
+// follow plans an anchor that others rotate: the former one stays in the bundle as long as with our own.
+func (t *anchorResource) follow(ctx context.Context, req providers.PlanRequest, planned cty.Value, a anchors) (providers.PlanResponse, hcl.Diagnostics) {
+	if !req.Prior.IsNull() && !req.Replacing {
+		a.previous = slices.DeleteFunc(succeeded(req.Prior, a.current), pki.NewBundle(a.extra...).Contains)
+	}
+	kept, notes, ds := t.retire(ctx, req, a)
+	a.previous = kept
+	return providers.PlanResponse{Planned: with(planned, a.attrs()), Private: req.Private, Notes: notes}, ds
 }
 
 // planAdopted plans an anchor that somebody else keeps in a Secret.
@@ -202,8 +232,9 @@ func (t *anchorResource) planAdopted(ctx context.Context, req providers.PlanRequ
 			return resp, nil
 		}
 		a.extra = extraAnchors(req.Config)
-		resp.Planned = with(planned, a.attrs())
-		return resp, report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "Secret "+text(planned, "secret"))
+		ds := report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "Secret "+text(planned, "secret"))
+		resp, more := t.follow(ctx, req, planned, a)
+		return resp, append(ds, more...)
 	}
 	if req.Offline {
 		return resp, nil

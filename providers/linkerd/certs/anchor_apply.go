@@ -22,10 +22,12 @@ func (t *anchorResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 	if req.Deleting() {
 		return t.delete(ctx, req)
 	}
+	req.Planned = t.derive(req.Planned, req.Config)
 	switch text(req.Config, "mode") {
 	case ModePEM:
 		given := extraAnchors(req.Config)
 		a := anchors{current: given[0], extra: given[1:]}
+		a.previous = t.followed(req, a.current)
 		return providers.ApplyResponse{Value: with(req.Planned, a.attrs())},
 			report(pki.CheckAnchor(a.current, t.now(), 0), "Unusable trust anchor", "")
 	case ModeSecret:
@@ -39,10 +41,19 @@ func (t *anchorResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 			return unchanged, ds
 		}
 		a := anchors{current: chain[0], extra: extraAnchors(req.Config)}
+		a.previous = t.followed(req, a.current)
 		return providers.ApplyResponse{Value: with(req.Planned, a.attrs())},
 			report(pki.CheckAnchor(a.current, t.now(), 0), "Unusable trust anchor", r.String())
 	}
 	return t.write(ctx, req, unchanged)
+}
+
+// followed returns the former anchors that stay in the bundle of an anchor that others keep.
+func (t *anchorResource) followed(req providers.ApplyRequest, current *x509.Certificate) []*x509.Certificate {
+	if req.Creating() {
+		return nil
+	}
+	return t.kept(req.Planned, succeeded(req.Prior, current))
 }
 
 // mustGet reads an object that has to exist.

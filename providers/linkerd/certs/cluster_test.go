@@ -373,3 +373,33 @@ func TestPlanWithoutRightToReadSecretsKeepsTheRecord(t *testing.T) {
 		t.Errorf("the plan is not empty: %s", linkerdtest.Text(ds))
 	}
 }
+
+func TestAnchorThatOthersRotateKeepsItsPredecessorInTheBundle(t *testing.T) {
+	m := newMesh(t)
+	pem := func() string {
+		k, err := pki.NewAnchor(pki.Request{CommonName: "root", Now: time.Now(), Validity: 400 * 24 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(k.CertificatePEM())
+	}
+	config := func(pem string) string { return "mode = \"pem\"\npem = <<EOT\n" + pem + "EOT\n" }
+	first, second := pem(), pem()
+	m.anchor.Apply(t, config(first))
+	m.anchor.MustBeUnchanged(t, config(first))
+	m.pod("web", first)
+	m.anchor.Apply(t, config(second))
+	b, err := pki.ParseBundle([]byte(m.anchor.Get("bundle_pem")))
+	if err != nil || b.Len() != 2 {
+		t.Fatalf("while a pod trusts only the former anchor the bundle holds %d (%v)", b.Len(), err)
+	}
+	if _, ds := m.anchor.Plan(t, config(second)); !has(ds, certs.CodeRotationWaits) {
+		t.Errorf("the plan does not say what it waits for: %s", linkerdtest.Text(ds))
+	}
+	m.removePod("web")
+	m.anchor.Apply(t, config(second))
+	if b, _ = pki.ParseBundle([]byte(m.anchor.Get("bundle_pem"))); b.Len() != 1 {
+		t.Errorf("the former anchor stays although nothing needs it: %d", b.Len())
+	}
+	m.anchor.MustBeUnchanged(t, config(second))
+}

@@ -187,15 +187,10 @@ func (t *issuerResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 		}
 		return resp, nil
 	}
-	ns := orDefault(req.Config, "namespace", t.env.Namespace())
-	planned := with(req.Proposed, map[string]cty.Value{
-		"namespace":   ns,
-		"common_name": orDefault(req.Config, "common_name", "identity.linkerd."+t.env.TrustDomain()),
-	})
-	if !ns.IsKnown() || !req.Config.GetAttr("mode").IsKnown() || !req.Config.GetAttr("scheme").IsKnown() {
-		return providers.PlanResponse{Planned: unknown(planned, append([]string{"secret"}, issuerComputed...)...), Private: req.Private}, nil
+	planned := t.derive(req.Proposed, req.Config)
+	if !planned.GetAttr("secret").IsKnown() || !req.Config.GetAttr("mode").IsKnown() || !req.Config.GetAttr("scheme").IsKnown() {
+		return providers.PlanResponse{Planned: unknown(planned, issuerComputed...), Private: req.Private}, nil
 	}
-	planned = with(planned, map[string]cty.Value{"secret": cty.StringVal(ns.AsString() + "/" + IssuerName)})
 	p := issuerPlan{t: t, req: req, planned: planned, private: private}
 	if !req.Config.GetAttr("trust_anchor").IsWhollyKnown() {
 		return p.anchorUnknown(ctx)
@@ -207,6 +202,18 @@ func (t *issuerResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 		return p.adopted(ctx)
 	}
 	return p.generated(ctx)
+}
+
+// derive fills in the attributes that follow from the configuration alone, as far as it is known.
+func (t *issuerResource) derive(v, config cty.Value) cty.Value {
+	ns := orDefault(config, "namespace", t.env.Namespace())
+	secret := cty.UnknownVal(cty.String)
+	if ns.IsKnown() {
+		secret = cty.StringVal(ns.AsString() + "/" + IssuerName)
+	}
+	return with(v, map[string]cty.Value{
+		"namespace": ns, "secret": secret, "common_name": orDefault(config, "common_name", "identity.linkerd."+t.env.TrustDomain()),
+	})
 }
 
 // issuerReasons says why a new issuer is due, in the words of the plan. Broken reports that the present one serves nobody,

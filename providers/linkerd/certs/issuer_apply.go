@@ -24,6 +24,7 @@ func (t *issuerResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 	if req.Deleting() {
 		return t.delete(ctx, req, private)
 	}
+	req.Planned = t.derive(req.Planned, req.Config)
 	par, ds := parentsOf(req.Config)
 	if ds.HasErrors() {
 		return unchanged, ds

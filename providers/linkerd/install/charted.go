@@ -76,17 +76,25 @@ func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*ch
 	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
 }
 
-// render renders the chart for the cluster. A nil rendering without an error means that the values are not known yet.
-func (t *charted) render(ctx context.Context, c *chart.Chart, namespace string, values chart.Values, offline bool) (*chart.Rendered, hcl.Diagnostics) {
-	o := chart.RenderOptions{ReleaseName: t.name, Namespace: namespace, Values: values, IncludeCRDs: true, SkipTests: true}
-	if !offline {
-		v, err := t.env.Cluster().Version(ctx)
-		if err != nil {
-			return nil, t.env.Cluster().Diagnose(err, "get", kube.Ref{Kind: "version"})
-		}
-		o.KubeVersion = v
+// version returns the version of Kubernetes for which the chart is rendered: the cluster's or, without the network, the one
+// of the last time; empty when there was none.
+func (t *charted) version(ctx context.Context, recorded string, offline bool) (string, hcl.Diagnostics) {
+	if offline {
+		return recorded, nil
 	}
-	r, ds := c.Render(ctx, o)
+	v, err := t.env.Cluster().Version(ctx)
+	if err != nil {
+		return "", t.env.Cluster().Diagnose(err, "get", kube.Ref{Kind: "version"})
+	}
+	return v, nil
+}
+
+// render renders the chart. A nil rendering without an error means that the objects cannot be known yet.
+func (t *charted) render(ctx context.Context, c *chart.Chart, namespace, version string, values chart.Values) (*chart.Rendered, hcl.Diagnostics) {
+	if version == "" {
+		return nil, nil
+	}
+	r, ds := c.Render(ctx, chart.RenderOptions{ReleaseName: t.name, Namespace: namespace, Values: values, KubeVersion: version, IncludeCRDs: true, SkipTests: true})
 	if r != nil {
 		r.Objects = without(r.Objects)
 	}

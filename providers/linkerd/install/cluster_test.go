@@ -144,6 +144,11 @@ func TestControlPlaneIsInstalledProvedAndUnchangedAfterwards(t *testing.T) {
 		t.Errorf("there are %d keys, want those of anchor, issuer and three webhooks", len(keys))
 	}
 	r.mustBeSecret(keys)
+	r.control.Offline = true
+	if plan, ds := r.control.Plan(t, controlConfig); ds.HasErrors() || !linkerdtest.Recorded(plan.Planned).RawEquals(r.control.Value) {
+		t.Errorf("without the network the plan is not empty: %s%s", linkerdtest.Text(ds), linkerdtest.Difference(r.control.Value, linkerdtest.Recorded(plan.Planned)))
+	}
+	r.control.Offline = false
 	if got := r.control.Get("app_version"); got != "edge-26.8.3" {
 		t.Errorf("app_version = %q", got)
 	}
@@ -184,6 +189,12 @@ func (r *rollout) checks(t *testing.T) {
 	if expired.GetAttr("ok").True() {
 		t.Error("certificates that have expired are in order")
 	}
+}
+
+// checkList runs data linkerd_check.
+func (r *rollout) checkList(t *testing.T, config string) []cty.Value {
+	t.Helper()
+	return r.data(t, install.DataSources(r.env, r.settings)["linkerd_check"], config).GetAttr("checks").AsValueSlice()
 }
 
 func (r *rollout) data(t *testing.T, source providers.DataSource, config string) cty.Value {
@@ -401,6 +412,24 @@ func TestPlanRefusesWhatWouldFailLater(t *testing.T) {
 			t.Errorf("the plan says: %s", linkerdtest.Text(ds))
 		}
 	})
+	t.Run("an upgrade that skips releases", func(t *testing.T) {
+		maps := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(r.namespace)
+		if _, err := maps.Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "linkerd-config"}, "data": map[string]any{"values": "linkerdVersion: edge-24.8.2\n"},
+		}}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		const adopt = controlConfig + "on_exists = \"adopt\"\nconflicts = \"force\"\n"
+		if _, ds := r.control.Plan(t, adopt); !has(ds, install.CodeSkew) || !ds.HasErrors() {
+			t.Errorf("the plan says: %s", linkerdtest.Text(ds))
+		}
+		if _, ds := r.control.Plan(t, adopt+"allow_skew = true"); !has(ds, install.CodeSkew) || ds.HasErrors() {
+			t.Errorf("with allow_skew the plan says: %s", linkerdtest.Text(ds))
+		}
+		if err := maps.Delete(t.Context(), "linkerd-config", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("Pod Security", func(t *testing.T) {
 		patch := fmt.Appendf(nil, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`)
 		if _, err := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).
@@ -432,4 +461,32 @@ func nodeCount(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(list.Items)
+}
+
+// The chart's own way to carry the issuer is the scheme linkerd.io/tls, with the key in its values: the Secret is left to
+// linkerd_identity_issuer and the values hold no key.
+func TestChartNeverCarriesTheIssuer(t *testing.T) {
+	r := newRollout(t)
+	pem := anchorPEM(t)
+	r.control.Scope["root"] = cty.ObjectVal(map[string]cty.Value{"bundle_pem": cty.StringVal(pem)})
+	for scheme, more := range map[string]string{"kubernetes.io/tls": "", "linkerd.io/tls": "issuer_certificate_pem = root.bundle_pem"} {
+		r.control.Scope["mesh"] = cty.ObjectVal(map[string]cty.Value{"scheme": cty.StringVal(scheme)})
+		plan, ds := r.control.Plan(t, controlConfig+more)
+		if ds.HasErrors() {
+			t.Fatalf("%s: %s", scheme, linkerdtest.Text(ds))
+		}
+		objects := plan.Planned.GetAttr("objects").AsValueMap()
+		if len(objects) < 20 {
+			t.Fatalf("%s: the plan shows %d objects", scheme, len(objects))
+		}
+		for key := range objects {
+			if strings.HasPrefix(key, "Secret/") {
+				t.Errorf("%s: the chart brings %s", scheme, key)
+			}
+		}
+		identity := fmt.Sprintf("%#v", objects["Deployment/"+r.namespace+"/linkerd-identity"])
+		if !strings.Contains(identity, "-identity-scheme="+scheme) {
+			t.Errorf("%s: the identity controller is not told its scheme", scheme)
+		}
+	}
 }

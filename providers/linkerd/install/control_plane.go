@@ -21,35 +21,6 @@ import (
 // controlPlane is linkerd_control_plane.
 type controlPlane struct{ charted }
 
-// controlPrivate is what is remembered about a control plane: the chart's objects and each webhook's Secret.
-type controlPrivate struct {
-	Chart json.RawMessage            `json:"chart,omitempty"`
-	Hooks map[string]json.RawMessage `json:"hooks,omitempty"`
-}
-
-func decodePrivate(b []byte) (p controlPrivate, ds hcl.Diagnostics) {
-	if len(b) > 0 {
-		if err := json.Unmarshal(b, &p); err != nil {
-			return p, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
-		}
-	}
-	if p.Hooks == nil {
-		p.Hooks = map[string]json.RawMessage{}
-	}
-	return p, nil
-}
-
-func (p controlPrivate) encode() []byte {
-	if len(p.Chart) == 0 {
-		p.Chart = nil
-	}
-	out, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // every part comes from an encoder
-	}
-	return out
-}
-
 // Order implements providers.Orderer.
 func (t *controlPlane) Order(config cty.Value) providers.Order {
 	return providers.Order{
@@ -69,20 +40,20 @@ func span(v cty.Value) time.Duration {
 
 // Plan implements providers.ResourceType.
 func (t *controlPlane) Plan(ctx context.Context, req providers.PlanRequest) (providers.PlanResponse, hcl.Diagnostics) {
-	private, ds := decodePrivate(req.Private)
+	was, ds := decodePrivate(req.Private)
 	if ds.HasErrors() {
 		return providers.PlanResponse{}, ds
 	}
 	if req.Config.IsNull() {
-		return t.planDelete(ctx, req, private)
+		return t.planDelete(ctx, req, was)
 	}
-	planned := with(req.Proposed, map[string]cty.Value{"namespace": t.planNamespace(req.Config), "trust_root_sha256": trustRoot(req.Config)})
+	planned := t.derive(req.Proposed, req.Config)
 	resp := providers.PlanResponse{Planned: unknown(planned, append([]string{"webhooks"}, chartComputed...)...), Private: req.Private}
 	c, ds := t.load(ctx, req.Config, req.Offline)
 	if c == nil || !planned.GetAttr("namespace").IsKnown() {
 		return resp, ds
 	}
-	states, next, notes, more := t.planHooks(ctx, req, planned, private)
+	states, next, notes, more := t.planHooks(ctx, req, planned, was)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
@@ -90,13 +61,14 @@ func (t *controlPlane) Plan(ctx context.Context, req providers.PlanRequest) (pro
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
-	rendered, more := t.render(ctx, c, t.namespace(planned), values, req.Offline)
+	if next.Kubernetes, more = t.version(ctx, was.Kubernetes, req.Offline); more.HasErrors() {
+		return resp, append(ds, more...)
+	}
+	rendered, more := t.render(ctx, c, t.namespace(planned), next.Kubernetes, values)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
-	request := setRequest(req, rendered)
-	request.Record = private.Chart
-	plan, more := t.set(planned, nil).Plan(ctx, request)
+	plan, more := t.set(planned, nil).Plan(ctx, setRequest(req, was.Chart, rendered))
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
@@ -115,6 +87,11 @@ func (t *controlPlane) Plan(ctx context.Context, req providers.PlanRequest) (pro
 	return resp, ds
 }
 
+// derive fills in the attributes that follow from the configuration alone, as far as it is known.
+func (t *controlPlane) derive(v, config cty.Value) cty.Value {
+	return with(v, map[string]cty.Value{"namespace": t.planNamespace(config), "trust_root_sha256": trustRoot(config)})
+}
+
 // trustRoot is the computed hash of the trust anchors.
 func trustRoot(config cty.Value) cty.Value {
 	switch v := config.GetAttr("trust_anchors_pem"); {
@@ -128,9 +105,9 @@ func trustRoot(config cty.Value) cty.Value {
 }
 
 // planHooks says which webhook certificates stand after apply, and plans the Secrets of the others.
-func (t *controlPlane) planHooks(ctx context.Context, req providers.PlanRequest, planned cty.Value, private controlPrivate) (states map[string]hookState, next controlPrivate, notes []string, ds hcl.Diagnostics) {
+func (t *controlPlane) planHooks(ctx context.Context, req providers.PlanRequest, planned cty.Value, was private) (states map[string]hookState, next private, notes []string, ds hcl.Diagnostics) {
 	k := t.keeper(planned)
-	next = controlPrivate{Hooks: map[string]json.RawMessage{}}
+	next = private{Hooks: map[string]json.RawMessage{}}
 	states = hookStates(cty.NullVal(cty.Map(hookType())))
 	switch {
 	case !req.Prior.IsNull() && !req.Replacing:
@@ -150,7 +127,7 @@ func (t *controlPlane) planHooks(ctx context.Context, req providers.PlanRequest,
 		if !renew && !req.Prior.IsNull() {
 			continue
 		}
-		record, err := kube.DecodeRecord(private.Hooks[w.Name])
+		record, err := kube.DecodeRecord(was.Hooks[w.Name])
 		if err != nil {
 			return nil, next, nil, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 		}
@@ -179,11 +156,9 @@ func (t *controlPlane) keeper(v cty.Value) hookKeeper {
 }
 
 // planDelete says what goes, and in which order.
-func (t *controlPlane) planDelete(ctx context.Context, req providers.PlanRequest, private controlPrivate) (providers.PlanResponse, hcl.Diagnostics) {
-	request := setRequest(req, nil)
-	request.Record = private.Chart
-	plan, ds := t.set(req.Prior, nil).PlanDelete(ctx, request)
-	resp := providers.PlanResponse{Planned: req.Config, Private: controlPrivate{Chart: plan.Private, Hooks: private.Hooks}.encode(), Notes: plan.Notes}
+func (t *controlPlane) planDelete(ctx context.Context, req providers.PlanRequest, was private) (providers.PlanResponse, hcl.Diagnostics) {
+	plan, ds := t.set(req.Prior, nil).PlanDelete(ctx, setRequest(req, was.Chart, nil))
+	resp := providers.PlanResponse{Planned: req.Config, Private: private{Chart: plan.Private, Hooks: was.Hooks}.encode(), Notes: plan.Notes}
 	resp.Notes = append(resp.Notes, "Webhook configurations go first, so that no webhook without a server blocks pods. Destroys the webhooks' keys.")
 	return resp, ds
 }
@@ -192,13 +167,13 @@ func (t *controlPlane) planDelete(ctx context.Context, req providers.PlanRequest
 func (t *controlPlane) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	out := make([]providers.ReadResponse, len(reqs))
 	sets := make([]chart.SetReadRequest, len(reqs))
-	private := make([]controlPrivate, len(reqs))
+	records := make([]private, len(reqs))
 	for i, r := range reqs {
 		p, ds := decodePrivate(r.Private)
 		if ds.HasErrors() {
 			return nil, ds
 		}
-		private[i] = p
+		records[i] = p
 		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: p.Chart, Unresolved: r.Unresolved}
 	}
 	states, ds := chart.ReadSets(ctx, t.env.Cluster(), sets)
@@ -206,9 +181,7 @@ func (t *controlPlane) Read(ctx context.Context, reqs []providers.ReadRequest) (
 		return out, ds
 	}
 	for i, s := range states {
-		out[i] = readResponse(&t.schema.Block, reqs[i].Value, s)
-		private[i].Chart = s.Record
-		out[i].Private = private[i].encode()
+		out[i] = readResponse(&t.schema.Block, reqs[i].Value, records[i], s)
 		if out[i].Value.IsNull() || s.Diagnostics.HasErrors() {
 			continue
 		}

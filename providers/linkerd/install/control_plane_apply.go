@@ -19,29 +19,30 @@ import (
 // Apply implements providers.ResourceType.
 func (t *controlPlane) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	unchanged := providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}
-	private, ds := decodePrivate(req.PriorPrivate)
+	was, ds := decodePrivate(req.PriorPrivate)
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
 	if req.Deleting() {
-		return t.delete(ctx, req, private)
+		return t.delete(ctx, req, was)
 	}
+	req.Planned = t.derive(req.Planned, req.Config)
 	planned, ds := decodePrivate(req.PlannedPrivate)
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	a := application{t: t, req: req, private: private, planned: planned, keeper: t.keeper(req.Planned)}
+	a := application{t: t, req: req, was: was, planned: planned, keeper: t.keeper(req.Planned)}
 	return a.run(ctx)
 }
 
 // application is one Apply that makes something.
 type application struct {
-	t                *controlPlane
-	req              providers.ApplyRequest
-	private, planned controlPrivate
-	keeper           hookKeeper
-	states           map[string]hookState
-	fresh            map[string]*pki.KeyPair // pairs that are in no Secret yet
+	t            *controlPlane
+	req          providers.ApplyRequest
+	was, planned private // was becomes what is remembered
+	keeper       hookKeeper
+	states       map[string]hookState
+	fresh        map[string]*pki.KeyPair // pairs that are in no Secret yet
 }
 
 // run makes what is missing in an order in which the API server always knows the certificate that a webhook shows: a first
@@ -60,7 +61,10 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
-	rendered, more := a.t.render(ctx, c, a.t.namespace(a.req.Planned), values, false)
+	if a.was.Kubernetes, more = a.t.version(ctx, "", false); more.HasErrors() {
+		return unchanged, append(ds, more...)
+	}
+	rendered, more := a.t.render(ctx, c, a.t.namespace(a.req.Planned), a.was.Kubernetes, values)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
@@ -80,21 +84,19 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	timeout := span(a.req.Config.GetAttr("wait_timeout"))
 	deadline := time.Now().Add(timeout)
 	call := chart.SetApplyRequest{
-		Owner: a.req.Owner, Prior: cty.NullVal(cty.DynamicPseudoType), Record: a.private.Chart, Private: a.planned.Chart,
+		Owner: a.req.Owner, Prior: cty.NullVal(cty.DynamicPseudoType), Record: a.was.Chart, Private: a.planned.Chart,
 		Planned: a.req.Planned.GetAttr("objects"), Rendered: rendered, Value: value,
+		Step: a.was.step(a.req.Step),
 	}
 	if !a.req.Prior.IsNull() {
 		call.Prior = a.req.Prior.GetAttr("objects")
-	}
-	if a.req.Step != nil {
-		call.Step = stepWith{a.req.Step, func(record []byte) []byte { return controlPrivate{Chart: record, Hooks: a.private.Hooks}.encode() }}
 	}
 	objects, record, more := a.t.set(a.req.Planned, &kube.WaitOptions{Rollout: true, Timeout: timeout}).Apply(ctx, call)
 	ds = append(ds, more...)
 	if objects == cty.NilVal || objects.IsNull() {
 		return providers.ApplyResponse{Value: a.t.schema.Block.Null()}, ds
 	}
-	a.private.Chart = record
+	a.was.Chart = record
 	for _, w := range webhooks() {
 		if !ds.HasErrors() && a.fresh[w.Name] != nil {
 			ds = append(ds, a.writeHook(ctx, w)...)
@@ -116,7 +118,7 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	if ds.HasErrors() {
 		out = with(out, map[string]cty.Value{"webhooks": readHooks(a.states)})
 	}
-	return providers.ApplyResponse{Value: out, Private: a.private.encode()}, ds
+	return providers.ApplyResponse{Value: out, Private: a.was.encode()}, ds
 }
 
 // prepareHooks finds out which certificates exist and makes the others, in memory.
@@ -168,7 +170,7 @@ func asPlanned(planned cty.Value, name string) (fingerprint string, known bool) 
 func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 	pair := a.fresh[w.Name]
 	if pair == nil {
-		if len(a.private.Hooks[w.Name]) > 0 {
+		if len(a.was.Hooks[w.Name]) > 0 {
 			return nil // nothing to do
 		}
 		u, err := a.keeper.cluster.Get(ctx, a.keeper.ref(w))
@@ -183,7 +185,7 @@ func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 	if err != nil {
 		return diag.FromError(CodeInternal, "Webhook certificate cannot be written", err, nil)
 	}
-	record, err := kube.DecodeRecord(a.private.Hooks[w.Name])
+	record, err := kube.DecodeRecord(a.was.Hooks[w.Name])
 	if err != nil {
 		return diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 	}
@@ -197,50 +199,39 @@ func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 	if a.fresh[w.Name] != nil && a.req.Step != nil {
 		a.req.Step.Progress(providers.Progress{Message: fmt.Sprintf("made certificate of webhook %s, valid until %s", w.Name, pair.Certificate().NotAfter.Format(time.DateOnly))})
 	}
-	a.private.Hooks[w.Name] = result.Record.Encode()
+	a.was.Hooks[w.Name] = result.Record.Encode()
 	delete(a.fresh, w.Name)
 	return ds
 }
 
-// stepWith records the whole of Private where the set knows only its own part.
-type stepWith struct {
-	providers.Step
-	private func([]byte) []byte
-}
-
-// Checkpoint implements providers.Step.
-func (s stepWith) Checkpoint(value cty.Value, record []byte) error {
-	return s.Step.Checkpoint(value, s.private(record))
-}
-
 // delete removes the control plane, webhook configurations first, and the webhooks' keys last.
-func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, private controlPrivate) (providers.ApplyResponse, hcl.Diagnostics) {
+func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, was private) (providers.ApplyResponse, hcl.Diagnostics) {
 	var ds hcl.Diagnostics
 	if !truth(req.Prior, "force_destroy") {
 		if ds = t.proxiesRemain(ctx); ds.HasErrors() {
 			return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, ds
 		}
 	}
-	left, more := t.set(req.Prior, nil).Delete(ctx, chart.SetApplyRequest{Owner: req.Owner, Prior: req.Prior.GetAttr("objects"), Record: private.Chart, Step: req.Step})
+	left, more := t.set(req.Prior, nil).Delete(ctx, chart.SetApplyRequest{Owner: req.Owner, Prior: req.Prior.GetAttr("objects"), Record: was.Chart, Step: req.Step})
 	ds = append(ds, more...)
-	private.Chart = left
+	was.Chart = left
 	for _, w := range webhooks() {
 		if ds.HasErrors() {
 			break
 		}
-		record, err := kube.DecodeRecord(private.Hooks[w.Name])
+		record, err := kube.DecodeRecord(was.Hooks[w.Name])
 		if err != nil {
-			return providers.ApplyResponse{Value: req.Prior, Private: private.encode()}, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
+			return providers.ApplyResponse{Value: req.Prior, Private: was.encode()}, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 		}
 		if len(record.Objects) == 0 {
 			continue
 		}
 		rest, more := t.env.Cluster().DeleteSet(ctx, kube.SetDeleteRequest{Owner: req.Owner, Record: record, Step: req.Step})
 		ds = append(ds, more...)
-		private.Hooks[w.Name] = rest.Encode()
+		was.Hooks[w.Name] = rest.Encode()
 	}
 	if ds.HasErrors() {
-		return providers.ApplyResponse{Value: req.Prior, Private: private.encode()}, ds
+		return providers.ApplyResponse{Value: req.Prior, Private: was.encode()}, ds
 	}
 	return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
 }

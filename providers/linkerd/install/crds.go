@@ -63,6 +63,16 @@ func (t *crds) Order(config cty.Value) providers.Order {
 	return o
 }
 
+// Reverse implements providers.Reverser. Newer definitions only add to older ones, and objects may already be stored in a
+// version that the older ones do not know.
+func (t *crds) Reverse(before, after cty.Value) providers.Reversal {
+	if !before.IsNull() && !after.IsNull() && text(before, "chart_version") != text(after, "chart_version") {
+		return providers.Reversal{Undo: providers.Irreversible,
+			Reason: "objects may be stored in versions that the former definitions do not have; the newer definitions serve the former control plane as well"}
+	}
+	return providers.Reversal{Undo: providers.Restore}
+}
+
 func namespaceTag(ns string) providers.Tag { return providers.Tag("kubernetes:namespace/" + ns) }
 
 // values are those of the chart; nil when the configuration is not known yet.
@@ -81,6 +91,10 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	if req.Config.IsNull() {
 		return t.planDelete(ctx, req)
 	}
+	was, ds := decodePrivate(req.Private)
+	if ds.HasErrors() {
+		return providers.PlanResponse{}, ds
+	}
 	planned := with(req.Proposed, map[string]cty.Value{"namespace": t.planNamespace(req.Config)})
 	resp := providers.PlanResponse{Planned: unknown(planned, chartComputed...), Private: req.Private}
 	values, ds := t.values(req.Config)
@@ -91,16 +105,21 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	if c == nil {
 		return resp, ds
 	}
-	rendered, more := t.render(ctx, c, t.namespace(planned), values, req.Offline)
+	version, more := t.version(ctx, was.Kubernetes, req.Offline)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
-	plan, more := t.set(planned, nil).Plan(ctx, setRequest(req, rendered))
+	rendered, more := t.render(ctx, c, t.namespace(planned), version, values)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return resp, ds
+	}
+	plan, more := t.set(planned, nil).Plan(ctx, setRequest(req, was.Chart, rendered))
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
 	attrs := chartAttrs(c, plan.Objects)
-	resp = providers.PlanResponse{Planned: with(planned, attrs), Private: plan.Private, Notes: plan.Notes, Restarts: plan.Restarts, Again: plan.Again}
+	resp = providers.PlanResponse{Planned: with(planned, attrs), Private: private{Chart: plan.Private, Kubernetes: version}.encode(),
+		Notes: plan.Notes, Restarts: plan.Restarts, Again: plan.Again}
 	if plan.Adopted != cty.NilVal {
 		attrs["objects"] = plan.Adopted
 		resp.Adopted = with(planned, attrs)
@@ -109,9 +128,9 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 }
 
 // setRequest asks a set with what the engine asked.
-func setRequest(req providers.PlanRequest, r *chart.Rendered) chart.SetPlanRequest {
+func setRequest(req providers.PlanRequest, record []byte, r *chart.Rendered) chart.SetPlanRequest {
 	out := chart.SetPlanRequest{
-		Owner: req.Owner, Record: req.Private, Rendered: r, Replacing: req.Replacing, Offline: req.Offline, Incomplete: req.Incomplete, Prior: cty.NullVal(cty.DynamicPseudoType),
+		Owner: req.Owner, Record: record, Rendered: r, Replacing: req.Replacing, Offline: req.Offline, Incomplete: req.Incomplete, Prior: cty.NullVal(cty.DynamicPseudoType),
 	}
 	if !req.Prior.IsNull() {
 		out.Prior = req.Prior.GetAttr("objects")
@@ -121,8 +140,12 @@ func setRequest(req providers.PlanRequest, r *chart.Rendered) chart.SetPlanReque
 
 // planDelete refuses to delete definitions whose objects belong to somebody else.
 func (t *crds) planDelete(ctx context.Context, req providers.PlanRequest) (providers.PlanResponse, hcl.Diagnostics) {
-	plan, ds := t.set(req.Prior, nil).PlanDelete(ctx, setRequest(req, nil))
-	resp := providers.PlanResponse{Planned: req.Config, Private: plan.Private, Notes: append(plan.Notes, "Deleting a definition deletes every object of its kind.")}
+	was, ds := decodePrivate(req.Private)
+	if ds.HasErrors() {
+		return providers.PlanResponse{}, ds
+	}
+	plan, ds := t.set(req.Prior, nil).PlanDelete(ctx, setRequest(req, was.Chart, nil))
+	resp := providers.PlanResponse{Planned: req.Config, Private: private{Chart: plan.Private}.encode(), Notes: append(plan.Notes, "Deleting a definition deletes every object of its kind.")}
 	if req.Offline || ds.HasErrors() {
 		return resp, ds
 	}
@@ -189,7 +212,15 @@ func served(crd *unstructured.Unstructured) runtimeschema.GroupKind {
 // Apply implements providers.ResourceType.
 func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	unchanged := providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}
-	call := chart.SetApplyRequest{Owner: req.Owner, Prior: cty.NullVal(cty.DynamicPseudoType), Record: req.PriorPrivate, Private: req.PlannedPrivate, Step: req.Step}
+	was, ds := decodePrivate(req.PriorPrivate)
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	planned, ds := decodePrivate(req.PlannedPrivate)
+	if ds.HasErrors() {
+		return unchanged, ds
+	}
+	call := chart.SetApplyRequest{Owner: req.Owner, Prior: cty.NullVal(cty.DynamicPseudoType), Record: was.Chart, Private: planned.Chart, Step: req.Step}
 	if !req.Prior.IsNull() {
 		call.Prior = req.Prior.GetAttr("objects")
 	}
@@ -203,12 +234,14 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 				return unchanged, ds
 			}
 		}
-		private, ds := t.set(req.Prior, nil).Delete(ctx, call)
+		left, ds := t.set(req.Prior, nil).Delete(ctx, call)
 		if ds.HasErrors() {
-			return providers.ApplyResponse{Value: req.Prior, Private: private}, ds
+			was.Chart = left
+			return providers.ApplyResponse{Value: req.Prior, Private: was.encode()}, ds
 		}
 		return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
 	}
+	req.Planned = with(req.Planned, map[string]cty.Value{"namespace": t.planNamespace(req.Config)})
 	values, ds := t.values(req.Config)
 	if ds.HasErrors() {
 		return unchanged, ds
@@ -217,40 +250,47 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
-	rendered, more := t.render(ctx, c, t.namespace(req.Planned), values, false)
+	if was.Kubernetes, more = t.version(ctx, "", false); more.HasErrors() {
+		return unchanged, append(ds, more...)
+	}
+	rendered, more := t.render(ctx, c, t.namespace(req.Planned), was.Kubernetes, values)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
-	call.Planned, call.Rendered = req.Planned.GetAttr("objects"), rendered
+	call.Step, call.Planned, call.Rendered = was.step(req.Step), req.Planned.GetAttr("objects"), rendered
 	call.Value = func(objects cty.Value) cty.Value { return with(req.Planned, chartAttrs(c, objects)) }
-	objects, private, more := t.set(req.Planned, &kube.WaitOptions{Rollout: true}).Apply(ctx, call)
-	return applied(&t.schema.Block, call.Value, objects, private), append(ds, more...)
-}
-
-// applied makes the response of what a set has done.
-func applied(b *schema.Block, value func(cty.Value) cty.Value, objects cty.Value, private []byte) providers.ApplyResponse {
-	if objects == cty.NilVal || objects.IsNull() {
-		return providers.ApplyResponse{Value: b.Null()}
+	objects, record, more := t.set(req.Planned, &kube.WaitOptions{Rollout: true}).Apply(ctx, call)
+	if ds = append(ds, more...); objects == cty.NilVal || objects.IsNull() {
+		return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
 	}
-	return providers.ApplyResponse{Value: value(objects), Private: private}
+	was.Chart = record
+	return providers.ApplyResponse{Value: call.Value(objects), Private: was.encode()}, ds
 }
 
 // Read implements providers.ResourceType.
 func (t *crds) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	sets := make([]chart.SetReadRequest, len(reqs))
+	records := make([]private, len(reqs))
 	for i, r := range reqs {
-		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: r.Private, Unresolved: r.Unresolved}
+		p, ds := decodePrivate(r.Private)
+		if ds.HasErrors() {
+			return nil, ds
+		}
+		records[i] = p
+		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: p.Chart, Unresolved: r.Unresolved}
 	}
 	states, ds := chart.ReadSets(ctx, t.env.Cluster(), sets)
 	out := make([]providers.ReadResponse, len(reqs))
 	for i, s := range states {
-		out[i] = readResponse(&t.schema.Block, reqs[i].Value, s)
+		out[i] = readResponse(&t.schema.Block, reqs[i].Value, records[i], s)
 	}
 	return out, ds
 }
 
-func readResponse(b *schema.Block, v cty.Value, s chart.SetReadResponse) providers.ReadResponse {
-	out := providers.ReadResponse{Private: s.Record, Diagnostics: s.Diagnostics}
+// readResponse answers for one instance with what its object set found.
+func readResponse(b *schema.Block, v cty.Value, p private, s chart.SetReadResponse) providers.ReadResponse {
+	p.Chart = s.Record
+	out := providers.ReadResponse{Private: p.encode(), Diagnostics: s.Diagnostics}
 	if s.Objects.IsNull() {
 		out.Value = b.Null()
 		return out

@@ -91,6 +91,7 @@ type Instance struct {
 	Value      cty.Value // as recorded: what is sensitive is null
 	Private    []byte
 	Incomplete bool
+	Offline    bool // plan without the network
 	Log        *Log
 	// Scope holds what the configuration may refer to.
 	Scope map[string]cty.Value
@@ -144,7 +145,8 @@ func (i *Instance) plan(ctx context.Context, config cty.Value) (providers.PlanRe
 		proposed = i.Type.Schema().Block.Propose(i.Value, config)
 	}
 	resp, ds := i.Type.Plan(ctx, providers.PlanRequest{
-		Owner: i.Owner, Prior: i.Value, Config: config, Proposed: proposed, Private: i.Private, Incomplete: i.Incomplete,
+		Owner: i.Owner, Prior: i.Value, Config: config, Proposed: proposed, Private: i.Private,
+		Incomplete: i.Incomplete, Offline: i.Offline,
 	})
 	if resp.Planned != cty.NilVal {
 		i.Log.Add(resp.Planned)

@@ -29,9 +29,10 @@ func (t inbound) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 		return r.open(ctx)
 	}
 	r.spec, _ = inboundSpecOf(req.Planned)
-	attrs := req.Planned.AsValueMap()
-	attrs["proof"] = cty.NullVal(proofType())
-	r.planned = cty.ObjectVal(attrs)
+	r.planned, r.proof = req.Planned, cty.NullVal(proofType())
+	if !req.Creating() {
+		r.proof = req.Prior.GetAttr("proof")
+	}
 	if !req.Creating() && req.Planned.GetAttr("proof").IsKnown() {
 		return providers.ApplyResponse{Value: req.Planned, Private: req.PriorPrivate}, nil // only the gate's numbers changed
 	}
@@ -47,6 +48,7 @@ type climb struct {
 	spec    inboundSpec
 	planned cty.Value
 	record  inboundRecord
+	proof   cty.Value // of the last window
 	value   cty.Value // what is true so far; the prior value until the first write
 }
 
@@ -119,7 +121,7 @@ func (r *climb) write(ctx context.Context, covered []cover) hcl.Diagnostics {
 	r.record.Set = result.Record
 	if len(result.Record.Objects) > 0 {
 		r.record.Covers = covered
-		r.value = withCovers(r.base(), covered)
+		r.update()
 	}
 	if ds.HasErrors() {
 		return ds
@@ -130,12 +132,11 @@ func (r *climb) write(ctx context.Context, covered []cover) hcl.Diagnostics {
 	return nil
 }
 
-// base is the value without what covers say: the planned one once anything was written.
-func (r *climb) base() cty.Value {
-	if r.value.IsNull() || !r.value.GetAttr("mode").RawEquals(r.planned.GetAttr("mode")) {
-		return r.planned
-	}
-	return r.value
+// update makes the value what is true now.
+func (r *climb) update() {
+	attrs := withCovers(r.planned, r.record.Covers).AsValueMap()
+	attrs["proof"] = r.proof
+	r.value = cty.ObjectVal(attrs)
 }
 
 // raise takes all covers that are weaker to a level: after a window that permits it, and back again when clients are refused
@@ -230,11 +231,10 @@ func (r *climb) confirm(ctx context.Context, raised, before []cover, level strin
 }
 
 func (r *climb) prove(allowed, denied float64) {
-	attrs := r.value.AsValueMap()
-	attrs["proof"] = cty.ObjectVal(map[string]cty.Value{
+	r.proof = cty.ObjectVal(map[string]cty.Value{
 		"allowed": cty.NumberFloatVal(allowed), "denied": cty.NumberFloatVal(denied), "window": cty.StringVal(r.spec.window.String()),
 	})
-	r.value = cty.ObjectVal(attrs)
+	r.update()
 }
 
 // watch measures one window at the pods of covers.
@@ -269,7 +269,7 @@ func (r *climb) open(ctx context.Context) (providers.ApplyResponse, hcl.Diagnost
 	for i := range loose {
 		loose[i].Level = AllUnauthenticated
 	}
-	r.planned = r.value
+	r.planned, r.proof = r.value, r.value.GetAttr("proof")
 	if ns.GetDeletionTimestamp() == nil && len(loose) > 0 {
 		if ds := r.write(ctx, loose); ds.HasErrors() {
 			return providers.ApplyResponse{Value: r.value, Private: r.record.encode()}, ds

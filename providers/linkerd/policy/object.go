@@ -71,12 +71,17 @@ func (t object) Plan(ctx context.Context, req providers.PlanRequest) (providers.
 		set, ds := t.env.Cluster().PlanSet(ctx, plan)
 		return providers.PlanResponse{Planned: cty.NullVal(req.Prior.Type()), Private: set.Private, Notes: set.Notes}, ds
 	}
+	attrs := req.Proposed.AsValueMap()
+	attrs["group"], attrs["kind"] = cty.StringVal(t.Group), cty.StringVal(t.Kind)
+	if !attrs["namespace"].IsKnown() || !attrs["name"].IsKnown() {
+		attrs["uid"] = cty.UnknownVal(cty.String)
+		res.Planned = cty.ObjectVal(attrs)
+		return res, nil
+	}
 	version, ds := t.served(ctx, record, req.Offline)
 	if ds.HasErrors() {
 		return res, ds
 	}
-	attrs := req.Proposed.AsValueMap()
-	attrs["group"], attrs["kind"] = cty.StringVal(t.Group), cty.StringVal(t.Kind)
 	desired, known := t.desired(req.Proposed, version)
 	plan.Desired, plan.Options = []kube.Desired{desired}, options(req.Config)
 	set, setDiags := t.env.Cluster().PlanSet(ctx, plan)

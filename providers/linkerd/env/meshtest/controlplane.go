@@ -55,6 +55,11 @@ func Env(c *kube.Cluster) env.Env {
 func install(c *kube.Cluster) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
+	if there, err := c.Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: "linkerd", Name: "linkerd-config"}); err != nil {
+		return err
+	} else if there != nil {
+		return answers(ctx, c) // a sandbox that several packages share
+	}
 	charts, err := chartsDir()
 	if err != nil {
 		return err
@@ -93,7 +98,27 @@ func install(c *kube.Cluster) error {
 	if ds := c.WaitReady(ctx, workloads, kube.WaitOptions{Rollout: true, Timeout: time.Minute}, &Step{}); ds.HasErrors() {
 		return ds
 	}
-	return nil
+	return answers(ctx, c)
+}
+
+// answers waits until the injector gives a pod its proxy: a webhook is not called the moment that it is configured.
+func answers(ctx context.Context, c *kube.Cluster) error {
+	probe := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{"generateName": "probe-", "namespace": "default", "annotations": map[string]any{"linkerd.io/inject": "enabled"}},
+		"spec":     map[string]any{"containers": []any{map[string]any{"name": "probe", "image": "probe:1"}}},
+	}}
+	for {
+		live, err := c.CreateDryRun(ctx, probe)
+		if err == nil && live.GetLabels()["linkerd.io/control-plane-ns"] == "linkerd" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the injector does not answer: %w", errors.Join(err, ctx.Err()))
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // controlPlaneValues makes certificates and the values that carry them.
