@@ -13,10 +13,3 @@ resource "linkerd_injection" "shop" {
 
   depends_on = [kubernetes_manifest.shop]
 }
-
-resource "linkerd_gate" "meshed" {
-  expect    = "meshed"
-  namespace = linkerd_injection.shop.namespace
-  timeout   = "2m"
-  triggers  = { waves = jsonencode(linkerd_injection.shop.waves) }
-}

@@ -35,3 +35,9 @@ variable "simulate_traffic" {
   default     = false
   description = "Describe the calls between the services to the sandbox, whose pods do not run. Leave it off on a real cluster."
 }
+
+variable "min_requests" {
+  type        = number
+  default     = 20
+  description = "How many requests a proof about traffic must have seen. Use 0 only where nobody calls the services yet: nothing is proved then."
+}
