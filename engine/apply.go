@@ -264,7 +264,9 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 	g := dag.New(func(x, y int) int { return x - y })
 	for n, s := range a.plan.Steps {
 		g.Add(n, s.Deps...)
-		if s.Op != plans.OpPass {
+		switch s.Op {
+		case plans.OpPass, plans.OpRecord, plans.OpForget: // nothing to watch
+		default:
 			total++
 		}
 	}

@@ -177,7 +177,7 @@ func (d *decoder) decodeStep(i, changes int) (Step, error) {
 	if err := d.json.Decode(&s); err != nil {
 		return Step{}, eof(err)
 	}
-	if s.Op < OpCreate || s.Op > OpPass || s.Change < 0 || s.Change >= changes {
+	if s.Op < OpCreate || s.Op > OpPass || s.Change < -1 || s.Change >= changes || s.Change < 0 && s.Op != OpPass {
 		return Step{}, fmt.Errorf("operation %d or change %d is unknown", s.Op, s.Change)
 	}
 	for _, dep := range s.Deps {

@@ -111,21 +111,13 @@ func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
 		c.diagnostics(ds)
 		return exitWith(codeOf(ds))
 	}
-	var view ui.View
-	sig := catch(r.cmd.Context(), func() {
-		if view != nil {
-			view.Say("Interrupted again: aborting. The outcome of steps in flight is looked up by the next run.")
-		}
-	})
+	sig := catch(r.cmd.Context())
 	defer sig.release()
 	p := saved
 	if p == nil {
-		view = c.view()
 		var more hcl.Diagnostics
-		p, more = make(w.engine(view, r.plan.parallelism), sig.first, w)
-		view.Close()
+		p, more = r.make(c, w, sig, make)
 		if ds = append(ds, more...); p == nil || ds.HasErrors() || sig.seen() {
-			c.diagnostics(ds)
 			return exitWith(c.stopped(sig, ds))
 		}
 	}
@@ -144,12 +136,28 @@ func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
 	if done, err := r.approve(c, sig, p); done {
 		return err
 	}
-	view = c.view()
-	res, ds := w.engine(view, r.plan.parallelism).Apply(sig.second, w.config, p, engine.ApplyOptions{
+	res, ds := r.carryOut(c, w, sig, p)
+	return r.finish(c, w, res, sig, ds)
+}
+
+// make makes the plan. The view is closed even by a panic: it would draw over the report.
+func (r *runner) make(c *console, w *workspace, sig *interrupts, make planFunc) (*plans.Plan, hcl.Diagnostics) {
+	view := c.view()
+	defer view.Close()
+	return make(w.engine(view, r.plan.parallelism), sig.first, w)
+}
+
+// carryOut applies the plan.
+func (r *runner) carryOut(c *console, w *workspace, sig *interrupts, p *plans.Plan) (*engine.Result, hcl.Diagnostics) {
+	view := c.view()
+	defer view.Close()
+	sig.onAbort(func() {
+		view.Say("Interrupted again: aborting. The outcome of steps in flight is looked up by the next run.")
+	})
+	defer sig.onAbort(nil)
+	return w.engine(view, r.plan.parallelism).Apply(sig.second, w.config, p, engine.ApplyOptions{
 		Inputs: w.inputs, LockTimeout: r.apply.lockTimeout, RollbackOnFailure: r.rollback(w), Stop: sig.first.Done(),
 	})
-	view.Close()
-	return r.finish(c, w, sig, res, ds)
 }
 
 // approve asks, where that is needed. It reports true when the command ends here.
@@ -182,16 +190,13 @@ func (r *runner) rollback(w *workspace) bool {
 }
 
 // finish says how it ended.
-func (r *runner) finish(c *console, w *workspace, sig *interrupts, res *engine.Result, ds hcl.Diagnostics) error {
+func (r *runner) finish(c *console, w *workspace, res *engine.Result, sig *interrupts, ds hcl.Diagnostics) error {
+	if res == nil {
+		return exitWith(c.stopped(sig, ds))
+	}
 	c.gap()
 	c.diagnostics(ds)
-	code := codeOfRun(res, ds, sig.seen())
-	if res == nil {
-		if sig.seen() {
-			return exitWith(c.stopped(sig, ds))
-		}
-		return exitWith(code)
-	}
+	code := codeOfRun(res, ds)
 	if code == exitOK {
 		c.result(res, nil)
 		c.outputs(res.Outputs)

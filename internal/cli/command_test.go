@@ -102,23 +102,18 @@ func TestCodeOf(t *testing.T) {
 }
 
 func TestCodeOfRun(t *testing.T) {
-	failed := &engine.Result{Outcome: state.Failed, Failed: []addr.Instance{{}}}
 	for _, tt := range []struct {
-		name        string
-		r           *engine.Result
-		ds          hcl.Diagnostics
-		interrupted bool
-		want        int
+		name string
+		r    *engine.Result
+		ds   hcl.Diagnostics
+		want int
 	}{
-		{"nothing begun", nil, hcl.Diagnostics{diag.Errorf(engine.CodeLocked, "x", "y")}, false, 4},
-		{"stopped before it began", nil, nil, true, 130},
-		{"failed", failed, nil, false, 3},
-		{"failed while stopping", failed, nil, true, 3},
-		{"interrupted", &engine.Result{Outcome: state.Interrupted}, nil, true, 130},
-		{"done in spite of the signal", &engine.Result{Outcome: state.Succeeded}, nil, true, 0},
-		{"state not written", &engine.Result{Outcome: state.Succeeded}, hcl.Diagnostics{diag.Errorf(engine.CodeState, "x", "y")}, false, 3},
+		{"failed", &engine.Result{Outcome: state.Failed, Failed: []addr.Instance{{}}}, nil, 3},
+		{"interrupted", &engine.Result{Outcome: state.Interrupted, Failed: []addr.Instance{{}}}, nil, 130},
+		{"done", &engine.Result{Outcome: state.Succeeded}, hcl.Diagnostics{diag.Warningf("a.b", "x", "y")}, 0},
+		{"done, but the state was not written", &engine.Result{Outcome: state.Succeeded}, hcl.Diagnostics{diag.Errorf(engine.CodeState, "x", "y")}, 3},
 	} {
-		if got := codeOfRun(tt.r, tt.ds, tt.interrupted); got != tt.want {
+		if got := codeOfRun(tt.r, tt.ds); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}

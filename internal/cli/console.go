@@ -20,6 +20,7 @@ import (
 type console struct {
 	*ui.Terminal
 	mode ui.ProgressMode
+	full bool // --full
 	// json is --json: the stream on standard output takes the place of all text.
 	json    bool
 	streams []*ui.Stream // on standard output, in the file of --json-into, on standard error
@@ -38,7 +39,10 @@ func (a *app) console(cmd *cobra.Command, f *outputFlags) (*console, error) {
 	if err != nil {
 		return nil, usageError(cmd, fmt.Errorf("--progress: %w", err))
 	}
-	c := &console{Terminal: a.terminal(), mode: mode, json: f.json}
+	if mode == ui.ProgressAuto && a.getenv("MESHPLAN_LOG") != "" {
+		mode = ui.ProgressPlain // a region that is drawn again and a log would destroy each other
+	}
+	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, json: f.json}
 	stream := func(w io.Writer) { c.streams = append(c.streams, ui.NewStream(w, readVersion().Version, a.now)) }
 	if f.json {
 		stream(a.out)
@@ -107,7 +111,7 @@ func (c *console) plan(p *plans.Plan) error {
 	if c.json {
 		return nil
 	}
-	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint})
+	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full})
 }
 
 // result shows how a run ended, with what can be done next when it did not end well.

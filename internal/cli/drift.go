@@ -33,13 +33,12 @@ no lock. It exits with 2 when there is drift. Changes of the configuration are n
 				c.diagnostics(ds)
 				return exitWith(codeOf(ds))
 			}
-			sig := catch(cmd.Context(), func() {})
+			sig := catch(cmd.Context())
 			defer sig.release()
 			options := w.planOptions(&plan)
 			options.Mode = plans.RefreshOnly
 			p, more := w.plan(c, sig, &plan, options)
 			if ds = append(ds, more...); p == nil || ds.HasErrors() {
-				c.diagnostics(ds)
 				return exitWith(c.stopped(sig, ds))
 			}
 			if len(p.Drift) == 0 {

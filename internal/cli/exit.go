@@ -60,13 +60,9 @@ func codeOf(ds hcl.Diagnostics) int {
 	return code
 }
 
-// codeOfRun returns the exit code of an apply.
-func codeOfRun(r *engine.Result, ds hcl.Diagnostics, interrupted bool) int {
+// codeOfRun returns the exit code of a run that began.
+func codeOfRun(r *engine.Result, ds hcl.Diagnostics) int {
 	switch {
-	case r == nil && interrupted:
-		return exitInterrupted
-	case r == nil:
-		return codeOf(ds)
 	case r.Outcome == state.Interrupted:
 		return exitInterrupted
 	case r.Outcome != state.Succeeded || len(r.Failed) > 0 || ds.HasErrors():

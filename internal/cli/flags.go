@@ -43,12 +43,14 @@ type outputFlags struct {
 	json     bool
 	jsonInto string
 	progress string
+	full     bool
 }
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "write messages for machines to standard output instead of text")
+	fs.BoolVar(&f.full, "full", false, "show very long values of what is created or deleted as well")
 	fs.StringVar(&f.jsonInto, "json-into", "", "write messages for machines to a `file` as well")
-	fs.StringVar(&f.progress, "progress", string(ui.ProgressAuto), "how to show progress on standard error: `mode` auto, tty, plain, json or quiet")
+	fs.StringVar(&f.progress, "progress", string(ui.ProgressAuto), "`mode` of progress on standard error: auto, tty, plain, json or quiet")
 }
 
 // planFlags say what to plan.

@@ -60,10 +60,10 @@ func (a *app) writeHistory(c *console, views []runView, all int) {
 	for _, v := range views {
 		took := "-"
 		if v.Finished != nil {
-			took = v.Finished.Sub(v.Started).Round(100 * time.Millisecond).String()
+			took = v.Finished.Sub(v.Started).Round(10 * time.Millisecond).String()
 		}
 		effect := fmt.Sprintf("+%d ~%d -/+%d -%d", v.Created, v.Updated, v.Replaced, v.Deleted)
-		fmt.Fprintf(a.out, "%5d  %-12s %s %-20s %8s  %-24s %s\n", v.Run, v.Mode, paintResult(c.Terminal, fmt.Sprintf("%-12s", v.Result)), v.Started.Format("2006-01-02 15:04:05"),
+		fmt.Fprintf(a.out, "%5d  %-12s %s %-20s %8s  %-24s %s\n", v.Run, modeName(v.Mode), paintResult(c.Terminal, fmt.Sprintf("%-12s", v.Result)), v.Started.Format("2006-01-02 15:04:05"),
 			took, effect, oneLine(v.User+"@"+v.Host))
 	}
 	if len(views) < all {

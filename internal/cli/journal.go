@@ -72,6 +72,14 @@ func viewJournal(j *state.Journal) runView {
 	return v
 }
 
+// modeName is what people call the mode of a run.
+func modeName(mode string) string {
+	if mode == "normal" {
+		return "apply"
+	}
+	return mode
+}
+
 func writeRunJSON(w io.Writer, j *state.Journal) error {
 	return json.NewEncoder(w).Encode(viewJournal(j))
 }
@@ -79,7 +87,7 @@ func writeRunJSON(w io.Writer, j *state.Journal) error {
 // writeRun shows a run for people.
 func writeRun(w io.Writer, j *state.Journal, t *ui.Terminal) {
 	v := viewJournal(j)
-	fmt.Fprintf(w, "%s  %s, %s\n", t.OutPaint.Bold(fmt.Sprintf("Run %d", v.Run)), v.Mode, paintResult(t, v.Result))
+	fmt.Fprintf(w, "%s  %s, %s\n", t.OutPaint.Bold(fmt.Sprintf("Run %d", v.Run)), modeName(v.Mode), paintResult(t, v.Result))
 	fmt.Fprintf(w, "  started   %s by %s\n", v.Started.Format(time.RFC3339), oneLine(v.User+"@"+v.Host))
 	if v.Finished != nil {
 		fmt.Fprintf(w, "  finished  %s, after %s\n", v.Finished.Format(time.RFC3339), v.Finished.Sub(v.Started).Round(time.Millisecond))

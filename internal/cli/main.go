@@ -21,6 +21,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
 )
 
@@ -104,9 +105,9 @@ Please report the following at https://github.com/meshplan/meshplan/issues, afte
 that should not be public:
 
 %s
-panic: %v
+panic: %s
 
-%s`, versionLine(), reason, stack)
+%s`, versionLine(), diag.Scrub(fmt.Sprint(reason)), stack)
 	return exitFailure
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,19 +29,19 @@ func TestMain(m *testing.M) {
 }
 
 // inMemory reads what scripts ask for: WORLD is the file of the objects; FAIL lists operations that fail, as `create:name`; PANIC
-// one that panics; SLOW makes every operation take so long.
+// one that panics; HOLD one that makes a file `held` and goes on when there is a file `release`, or, with HOLD_SIGNAL, a little
+// after the first signal.
 func inMemory(connection) providers.Registry {
 	world, err := memory.OpenWorld(os.Getenv("WORLD"))
 	if err != nil {
 		panic(err)
 	}
-	slow, _ := time.ParseDuration(os.Getenv("SLOW"))
 	world.SetFault(func(op, name string) (error, bool) {
-		if op != "plan" && op != "read" && slow > 0 {
-			_ = os.WriteFile(name+"-begun", nil, 0o600)
-			time.Sleep(slow)
+		what := op + ":" + name
+		if os.Getenv("HOLD") == what {
+			hold()
 		}
-		switch what := op + ":" + name; {
+		switch {
 		case os.Getenv("PANIC") == what:
 			panic("planned by the script")
 		case strings.Contains(" "+os.Getenv("FAIL")+" ", " "+what+" "):
@@ -49,6 +50,25 @@ func inMemory(connection) providers.Registry {
 		return nil, false
 	})
 	return providers.Registry{"memory": memory.New(world)}
+}
+
+func hold() {
+	signals := make(chan os.Signal, 1)
+	if os.Getenv("HOLD_SIGNAL") != "" {
+		signal.Notify(signals, os.Interrupt)
+	}
+	_ = os.WriteFile("held", nil, 0o600)
+	for range 6000 {
+		select {
+		case <-signals:
+			time.Sleep(200 * time.Millisecond) // let the command notice as well
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		if _, err := os.Stat("release"); err == nil {
+			return
+		}
+	}
 }
 
 func TestScripts(t *testing.T) {
@@ -109,15 +129,16 @@ func editWorld(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// waitFor waits until a file exists: `waitfor FILE`.
+// waitFor waits until a file exists, and holds a text: `waitfor FILE [TEXT]`.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
-	for range 1000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+	for range 6000 {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && (len(args) < 2 || strings.Contains(string(b), args[1])) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("%s does not appear", args[0])
+	ts.Fatalf("%s does not appear", strings.Join(args, ": "))
 }
 
 // normalize makes a file comparable: times, durations, identifiers and directories become words.

@@ -47,12 +47,11 @@ credentials that can only read are enough.`,
 			if destroy {
 				options.Mode = plans.Destroy
 			}
-			sig := catch(cmd.Context(), func() {})
+			sig := catch(cmd.Context())
 			defer sig.release()
 			p, more := w.plan(c, sig, &plan, options)
 			ds = append(ds, more...)
 			if p == nil || ds.HasErrors() {
-				c.diagnostics(ds)
 				return exitWith(c.stopped(sig, ds))
 			}
 			if err := c.plan(p); err != nil {
@@ -97,12 +96,14 @@ func (w *workspace) plan(c *console, sig *interrupts, f *planFlags, o engine.Pla
 	return w.engine(view, f.parallelism).Plan(sig.first, w.config, o)
 }
 
-// stopped returns the exit code of a command that ended before anything was changed, and says so if a signal was the reason.
+// stopped shows why a command ended before anything was changed and returns its exit code. After a signal the findings are but
+// the consequence of it.
 func (c *console) stopped(sig *interrupts, ds hcl.Diagnostics) int {
 	if sig.seen() {
 		c.say("Interrupted. Nothing was changed.")
 		return exitInterrupted
 	}
+	c.diagnostics(ds)
 	if code := codeOf(ds); code != exitOK {
 		return code
 	}

@@ -39,7 +39,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(usageError)
-	root.SetHelpTemplate(helpTemplate)
+	a.setHelp(root)
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "run as if started in this `directory`")
 	root.PersistentFlags().StringVar(&a.color, "color", string(ui.ColorAuto), "`when` to colour: auto, always or never")
 	root.AddGroup(&cobra.Group{ID: "write", Title: "Write a rollout:"}, &cobra.Group{ID: "run", Title: "Carry it out:"}, &cobra.Group{ID: "look", Title: "Look at it:"})
@@ -110,7 +110,3 @@ const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>
   NO_COLOR                 not empty: no colour
   CLICOLOR_FORCE           not 0: colour even without a terminal; FORCE_COLOR means the same
   COLUMNS                  width to wrap text to`
-
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`

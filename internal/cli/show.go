@@ -27,6 +27,7 @@ func (a *app) showCommand() *cobra.Command {
 		asJSON bool
 		format string
 		bytes  int
+		full   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "show [PLANFILE | run:N | ADDRESS]",
@@ -61,7 +62,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 				if ds.HasErrors() {
 					return a.fail(&console{Terminal: a.terminal()}, ds)
 				}
-				return a.showPlan(cmd, p, format, bytes)
+				return a.showPlan(cmd, p, format, bytes, full)
 			case format != "text" && format != "json":
 				return usageError(cmd, fmt.Errorf("--format %s is for saved plans; runs and records are shown as text or json", format))
 			case strings.HasPrefix(arg, runPrefix):
@@ -73,15 +74,16 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 	in.addState(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, dot, mermaid or tree")
+	cmd.Flags().BoolVar(&full, "full", false, "show very long values of what is created or deleted as well")
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
 	return cmd
 }
 
-func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int) error {
+func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int, full bool) error {
 	t := a.terminal()
 	switch format {
 	case "text":
-		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint})
+		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full})
 	case "json":
 		return render.JSON(a.out, p)
 	case "md", "markdown":

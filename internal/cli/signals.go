@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -15,14 +16,20 @@ var errInterrupted = errors.New("interrupted")
 type interrupts struct {
 	first, second context.Context
 	release       func()
+	// aborting is called, from another goroutine, when the second signal comes.
+	aborting atomic.Pointer[func()]
 }
 
-// catch begins to listen. aborting is called, from another goroutine, when the second signal comes.
-func catch(parent context.Context, aborting func()) *interrupts {
+// onAbort says what to do when the second signal comes; nil means nothing.
+func (i *interrupts) onAbort(f func()) { i.aborting.Store(&f) }
+
+// catch begins to listen; release ends it.
+func catch(parent context.Context) *interrupts {
 	first, one := context.WithCancelCause(parent)
 	second, two := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	done := make(chan struct{})
+	i := &interrupts{first: first, second: second}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		for _, cancel := range []context.CancelCauseFunc{one, two} {
@@ -31,18 +38,19 @@ func catch(parent context.Context, aborting func()) *interrupts {
 				return
 			case <-signals:
 			}
-			if first.Err() != nil {
-				aborting()
+			if f := i.aborting.Load(); f != nil && *f != nil && first.Err() != nil {
+				(*f)()
 			}
 			cancel(errInterrupted)
 		}
 	}()
-	return &interrupts{first: first, second: second, release: func() {
+	i.release = func() {
 		signal.Stop(signals)
 		close(done)
 		one(nil)
 		two(nil)
-	}}
+	}
+	return i
 }
 
 // seen reports whether a signal has come.

@@ -20,6 +20,8 @@ const usage = `usage:
   sandbox down --dir D
   sandbox run [--dir D] [--nodes N] [--mesh] [--audit] -- CMD...
   sandbox kubeconfig --dir D --user NAME
+  sandbox get RESOURCE [-n NAMESPACE]                    (of the cluster in KUBECONFIG)
+  sandbox patch RESOURCE NAME JSON [-n NAMESPACE]
 `
 
 func main() {
@@ -49,6 +51,10 @@ func command(name string, args []string) int {
 		code, err = run(args)
 	case "kubeconfig":
 		err = userKubeconfig(args)
+	case "get":
+		err = get(args)
+	case "patch":
+		err = patch(args)
 	case cluster.SuperviseCommand:
 		err = supervise(args)
 	case "help", "-h", "--help":

@@ -18,6 +18,7 @@ package testenv
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -159,10 +160,8 @@ func start(o Options) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "testenv-")
-	if err != nil {
-		return nil, err
-	}
+	// The folder does not exist yet, so that the sandbox owns it and removes it even when this process is killed.
+	dir := filepath.Join(os.TempDir(), "testenv-"+strings.ToLower(rand.Text()[:12]))
 	args := []string{"run", "--dir", dir}
 	if o.Nodes > 0 {
 		args = append(args, "--nodes", fmt.Sprint(o.Nodes))

@@ -14,13 +14,18 @@ import (
 // differ writes the difference between two trees as lines.
 type differ struct {
 	replace []cty.Path // what forces a replacement
+	limit   int        // how many lines a value that comes or goes as a whole may take; 0 means any number
 	lines   []line
 }
+
+// maxWhole is how many lines a reader is asked to look through for one value that comes or goes as a whole (the schema of a
+// custom resource definition has thousands). What is changed is always shown.
+const maxWhole = 50
 
 // difference returns the lines of a change: everything for a creation or a deletion, what differs otherwise.
 func (b *builder) difference(c *plans.Change) []line {
 	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
-	d := &differ{replace: c.Replace}
+	d := &differ{replace: c.Replace, limit: b.limit}
 	switch {
 	case c.Action == plans.Forget:
 		return nil
@@ -120,7 +125,13 @@ func (d *differ) value(before, after *node, depth int, path cty.Path, label stri
 
 // whole writes a value that comes or goes as a whole.
 func (d *differ) whole(s sign, n *node, depth int, path cty.Path, label string) {
+	if lines := n.height(); d.limit > 0 && depth > 0 && lines > d.limit {
+		d.add(s, depth, path, "%s%s", label, n.folded(lines))
+		return
+	}
 	switch {
+	case n.flat():
+		d.add(s, depth, path, "%s%s", label, n.inline())
 	case n.is(object) && len(n.keys) > 0:
 		d.add(s, depth, path, "%s{", label)
 		d.members(s, n, depth+1, path)
@@ -133,15 +144,18 @@ func (d *differ) whole(s sign, n *node, depth int, path cty.Path, label string) 
 			open = "PEM ["
 		}
 		d.add(s, depth, path, "%s%s", label, open)
-		for i, kid := range n.kids {
+		for i, kid := range n.kids[:d.fold(len(n.kids))] {
 			d.whole(s, kid, depth+1, path.IndexInt(i), "")
 		}
+		d.rest(s, len(n.kids), depth+1, "element")
 		d.add(kept, depth, nil, "]")
 	case n.multiline():
 		d.add(s, depth, path, "%s<<-EOT", label)
-		for l := range strings.SplitSeq(strings.TrimSuffix(n.text, "\n"), "\n") {
+		lines := strings.Split(strings.TrimSuffix(n.text, "\n"), "\n")
+		for _, l := range lines[:d.fold(len(lines))] {
 			d.add(s, depth+1, nil, "%s", oneLine(l))
 		}
+		d.rest(s, len(lines), depth+1, "line")
 		d.add(kept, depth, nil, "EOT")
 	default:
 		d.add(s, depth, path, "%s%s", label, n.inline())
@@ -156,10 +170,32 @@ func (d *differ) members(s sign, n *node, depth int, path cty.Path) {
 			width = max(width, len([]rune(key(k))))
 		}
 	}
-	for i, k := range n.keys {
+	shown := len(n.keys)
+	if depth > 0 {
+		shown = d.fold(len(n.keys))
+	}
+	for i, k := range n.keys[:shown] {
 		if !n.kids[i].is(null) {
 			d.whole(s, n.kids[i], depth, path.GetAttr(k), fmt.Sprintf("%-*s = ", width, key(k)))
 		}
+	}
+	if depth > 0 {
+		d.rest(s, len(n.keys), depth, "attribute")
+	}
+}
+
+// fold returns how many of n parts are shown.
+func (d *differ) fold(n int) int {
+	if d.limit > 0 && n > d.limit {
+		return d.limit
+	}
+	return n
+}
+
+// rest says how many of n parts are not shown.
+func (d *differ) rest(s sign, n, depth int, what string) {
+	if hidden := n - d.fold(n); hidden > 0 {
+		d.add(s, depth, nil, "# (%s more)", plural(hidden, what))
 	}
 }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -93,6 +94,58 @@ func (n *node) inlineCollection() string {
 		return "{ " + strings.Join(parts, ", ") + " }"
 	}
 	return open + strings.Join(parts, ", ") + end
+}
+
+// flat reports whether a list is short enough, and plain enough, to be written within a line.
+func (n *node) flat() bool {
+	if !n.is(list) {
+		return false
+	}
+	size := 0
+	for _, kid := range n.kids {
+		switch kid.kindOf() {
+		case object, list, pem:
+			return false
+		case text:
+			if kid.multiline() {
+				return false
+			}
+		}
+		size += len(kid.inline()) + 2
+	}
+	return size <= maxInline
+}
+
+// height is how many lines a value takes when it is written as a whole.
+func (n *node) height() int {
+	switch {
+	case n.multiline():
+		return strings.Count(n.text, "\n") + 2
+	case n.is(pem):
+		return len(n.kids)
+	case !n.is(object) && !n.is(list), n.flat():
+		return 1
+	}
+	if n.lines == 0 {
+		n.lines = 2
+		for _, kid := range n.kids {
+			if !kid.is(null) {
+				n.lines += kid.height()
+			}
+		}
+	}
+	return n.lines
+}
+
+// folded sums up a value that is too high to be shown.
+func (n *node) folded(lines int) string {
+	switch n.kindOf() {
+	case object:
+		return fmt.Sprintf("{…} (%s, %d lines)", plural(len(n.keys), "attribute"), lines)
+	case list:
+		return fmt.Sprintf("[…] (%s, %d lines)", plural(len(n.kids), "element"), lines)
+	}
+	return fmt.Sprintf("<<… (%d lines)", lines)
 }
 
 // multiline reports whether a text is better shown line by line.

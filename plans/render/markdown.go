@@ -87,7 +87,7 @@ func (m *markdown) build(o MarkdownOptions) {
 		m.drift(c)
 	}
 	for _, out := range changedOutputs(m.p) {
-		m.add(form{rankUpdate, details("output "+code(out.Name), m.b.output(out))}, form{rankList, "- output " + code(out.Name) + "\n"}, form{rankLast, ""})
+		m.add(form{rankUpdate, details("output "+code(out.Name), m.b.output(out, 0))}, form{rankList, "- output " + code(out.Name) + "\n"}, form{rankLast, ""})
 	}
 	if s := impact(m.p); s != "" {
 		m.always("\n**Impact:** %s\n", escape(s))

@@ -37,7 +37,8 @@ type node struct {
 	kids []*node
 	set  bool // a list without order
 
-	id string // see identity
+	id    string // see identity
+	lines int    // see height
 }
 
 func (n *node) is(k kind) bool { return n.kindOf() == k }
@@ -94,9 +95,12 @@ func (n *node) identity() string {
 func same(a, b *node) bool { return a.identity() == b.identity() }
 
 // builder makes trees of one rendering.
-type builder struct{ seed maphash.Seed }
+type builder struct {
+	seed  maphash.Seed
+	limit int // see differ
+}
 
-func newBuilder() *builder { return &builder{seed: maphash.MakeSeed()} }
+func newBuilder() *builder { return &builder{seed: maphash.MakeSeed(), limit: maxWhole} }
 
 // build makes the tree of v. Secrets lists paths, relative to v, that are secret although v does not say so.
 func (b *builder) build(v cty.Value, secrets []cty.Path) *node {

@@ -72,8 +72,12 @@ func Outputs(w io.Writer, outputs []Output, o TextOptions) error {
 
 func (t *textWriter) outputValues(outputs []Output) {
 	d := &differ{}
+	width := 0
 	for _, o := range outputs {
-		d.whole(kept, t.b.outputNode(o), 0, nil, key(o.Name)+" = ")
+		width = max(width, len(key(o.Name)))
+	}
+	for _, o := range outputs {
+		d.whole(kept, t.b.outputNode(o), 0, nil, fmt.Sprintf("%-*s = ", width, key(o.Name)))
 	}
 	for _, l := range d.lines {
 		t.line("%s%s", strings.Repeat("    ", l.depth), l.text)

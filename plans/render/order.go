@@ -114,8 +114,8 @@ func changedOutputs(p *plans.Plan) (out []*plans.OutputChange) {
 	return out
 }
 
-// output returns the difference of an output as lines.
-func (b *builder) output(o *plans.OutputChange) []line {
+// output returns the difference of an output as lines. Names are padded to a width.
+func (b *builder) output(o *plans.OutputChange, width int) []line {
 	before, after := b.build(o.Before, nil), b.build(o.After, nil)
 	if o.Sensitive {
 		hide := func(n *node) *node {
@@ -126,7 +126,7 @@ func (b *builder) output(o *plans.OutputChange) []line {
 		}
 		before, after = hide(before), hide(after)
 	}
-	d := &differ{}
-	d.value(before, after, 0, nil, key(o.Name)+" = ")
+	d := &differ{limit: b.limit}
+	d.value(before, after, 0, nil, fmt.Sprintf("%-*s = ", width, key(o.Name)))
 	return d.lines
 }

@@ -305,6 +305,35 @@ func TestDependencyGraph(t *testing.T) {
 	}
 }
 
+// Values of thousands of lines are summed up, unless all is asked for; what changes inside them is always shown.
+func TestLongValues(t *testing.T) {
+	schema := func(last string) cty.Value {
+		m := map[string]cty.Value{}
+		for i := range 500 {
+			m[fmt.Sprintf("field%03d", i)] = obj("type", "string", "nested", obj("a", 1, "b", 2))
+		}
+		m["field499"] = str(last)
+		return obj("spec", obj("schema", cty.ObjectVal(m)), "text", strings.Repeat("line\n", 300))
+	}
+	c := &plans.Change{Addr: instanceOf("memory_object", "x"), Action: plans.Create, After: schema("planted")}
+	p := &plans.Plan{Mode: plans.Normal, Changes: []*plans.Change{c}}
+	out := string(renderTo(t, "text", p))
+	if n := strings.Count(out, "\n"); n > 80 || !strings.Contains(out, "schema = {…} (500 attributes, 3496 lines)") || !strings.Contains(out, "# (250 lines more)") {
+		t.Errorf("%d lines:\n%s", n, out)
+	}
+	var full bytes.Buffer
+	if err := render.Text(&full, p, render.TextOptions{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(full.String(), "\n"); n < 3700 || !strings.Contains(full.String(), "planted") {
+		t.Errorf("all of it has %d lines only", n)
+	}
+	c.Action, c.Before = plans.Update, schema("former")
+	if out := string(renderTo(t, "text", p)); !strings.Contains(out, `~ field499 = "former" -> "planted"`) {
+		t.Errorf("the change is hidden:\n%s", out)
+	}
+}
+
 func TestTextScales(t *testing.T) {
 	p := &plans.Plan{Mode: plans.Normal}
 	for i := range 5000 {

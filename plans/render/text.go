@@ -17,11 +17,16 @@ type TextOptions struct {
 	// Width of the terminal in characters, to which prose is wrapped; 0 wraps nothing. Addresses and values are never wrapped.
 	Width int
 	Paint diag.Paint
+	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is summed up.
+	Full bool
 }
 
 // Text writes a plan for people, the most dangerous changes last and the line of counts at the very end.
 func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 	t := &textWriter{w: bufio.NewWriter(w), o: o, b: newBuilder()}
+	if o.Full {
+		t.b.limit = 0
+	}
 	t.head(p)
 	changes := groups(p.Changes)
 	if len(changes) > 0 {
@@ -129,7 +134,7 @@ func rollbackTitle(r *plans.Reverts) string {
 	return fmt.Sprintf("Rollback of %s: restores what was there before.", what)
 }
 
-// legend explains the symbols that occur.
+// legend explains the symbols that occur; one alone explains itself.
 func (t *textWriter) legend(gs []group) {
 	t.line("meshplan will perform these actions:")
 	t.line("")
@@ -148,8 +153,10 @@ func (t *textWriter) legend(gs []group) {
 			}
 		}
 	}
-	t.line("  %s", strings.Join(parts, "   "))
-	t.line("")
+	if len(parts) > 1 {
+		t.line("  %s", strings.Join(parts, "   "))
+		t.line("")
+	}
 }
 
 func (t *textWriter) color(a plans.Action, s string) string {
@@ -228,8 +235,12 @@ func (t *textWriter) outputs(p *plans.Plan) {
 	}
 	t.line("%s", t.o.Paint.Bold("Outputs:"))
 	t.line("")
+	width := 0
 	for _, o := range changed {
-		t.lines(t.b.output(o))
+		width = max(width, len(key(o.Name)))
+	}
+	for _, o := range changed {
+		t.lines(t.b.output(o, width))
 	}
 	t.line("")
 }

@@ -113,6 +113,32 @@ func TestRemovedMarkIsRestored(t *testing.T) {
 	l.settled(address, rec, config)
 }
 
+func TestObjectBeingDeletedIsMadeAgain(t *testing.T) {
+	l := newLab(t)
+	const address = "kubernetes_manifest.c"
+	config := l.config(address, `manifest = { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "c", namespace = "NS", finalizers = ["example.test/hold"] } }`)
+	rec := l.apply(address, record{}, config)
+	configMaps := kschema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	if err := testenv.Dynamic(t).Resource(configMaps).Namespace(l.ns).Delete(t.Context(), "c", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := l.again()
+	prior := fresh.read(address, rec)
+	p, ds := fresh.plan(address, prior, config)
+	must(t, ds)
+	if p.Planned.GetAttr("uid").IsKnown() || !strings.Contains(strings.Join(p.Notes, ""), "example.test/hold") {
+		t.Fatalf("planned %#v, notes %v", p.Planned, p.Notes)
+	}
+	l.patch(configMaps, l.ns, "c", `{"metadata":{"finalizers":null}}`)
+	again, ds := fresh.carryOut(t.Context(), address, prior, config, p)
+	must(t, ds)
+	if again.value.GetAttr("uid").RawEquals(rec.value.GetAttr("uid")) {
+		t.Error("it is the same object")
+	}
+	l.settled(address, again, config)
+	l.patch(configMaps, l.ns, "c", `{"metadata":{"finalizers":null}}`)
+}
+
 func TestManifestOfAnotherNameIsReplaced(t *testing.T) {
 	l := newLab(t)
 	body := `manifest = { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "one", namespace = "NS" } }`

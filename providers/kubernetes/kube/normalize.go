@@ -14,12 +14,7 @@ import (
 // stringData as data, and nulls left out. The input is not changed. Notes say what was left out.
 func normalize(in *unstructured.Unstructured, m Mapping) (out *unstructured.Unstructured, notes []string) {
 	out = &unstructured.Unstructured{Object: dropNulls(in.Object).(map[string]any)}
-	delete(out.Object, "status")
-	if metadata, ok := out.Object["metadata"].(map[string]any); ok {
-		for _, field := range []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp"} {
-			delete(metadata, field)
-		}
-	}
+	dropServerFields(out.Object)
 	switch {
 	case m.Namespaced && out.GetNamespace() == "":
 		out.SetNamespace(DefaultNamespace)
@@ -43,6 +38,16 @@ func normalize(in *unstructured.Unstructured, m Mapping) (out *unstructured.Unst
 		}
 	}
 	return out, notes
+}
+
+// dropServerFields removes what only the server writes.
+func dropServerFields(object map[string]any) {
+	delete(object, "status")
+	if metadata, ok := object["metadata"].(map[string]any); ok {
+		for _, field := range []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp"} {
+			delete(metadata, field)
+		}
+	}
 }
 
 // DefaultNamespace is where namespaced objects go that name no namespace. The kubeconfig's choice is not used: a plan must not depend on it.

@@ -3,19 +3,14 @@ package kube
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/meshplan/meshplan/providers"
 )
 
 const (
@@ -254,160 +249,4 @@ func (r *reader) settle(ctx context.Context) hcl.Diagnostics {
 		slices.SortFunc(state.Record.Objects, func(a, b ObjectRecord) int { return CompareRef(a.Ref, b.Ref) })
 	}
 	return nil
-}
-
-// suspicious decides from metadata alone and reports whether the object must be fetched.
-func (it *readItem) suspicious(req *SetRead) bool {
-	it.state = ObjectState{Ref: it.ref}
-	switch {
-	case it.err != nil:
-		it.next = it.rec
-		it.ds = hcl.Diagnostics{} // fetch explains
-		return true
-	case it.meta == nil:
-		return false
-	case it.rec != nil && it.rec.UID != string(it.meta.UID):
-		// Deleted and made again by somebody: what we made is gone. The new one is judged when it is planned.
-		return false
-	}
-	it.state.Exists, it.state.UID = true, string(it.meta.UID)
-	if it.meta.DeletionTimestamp != nil {
-		it.state.Terminating = append([]string{}, it.meta.Finalizers...)
-	}
-	if it.rec == nil {
-		return true
-	}
-	next := *it.rec
-	next.Terminating = it.meta.DeletionTimestamp != nil
-	it.next = &next
-	if it.rec.Dirty {
-		return true
-	}
-	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
-	if it.meta.ResourceVersion == it.rec.ResourceVersion {
-		return false
-	}
-	if it.rec.Entry != "" && entryDigest(it.meta.ManagedFields, manager) == it.rec.Entry && (req.Partial || it.markStands(req.Owner)) {
-		next.ResourceVersion, next.Generation = it.meta.ResourceVersion, it.meta.Generation
-		return false
-	}
-	return true
-}
-
-// markStands reports whether the marks that LISTs go by are still on the object.
-func (it *readItem) markStands(owner providers.Owner) bool {
-	return it.meta.Labels[LabelState] == StateLabel(owner.Lineage) && strings.HasPrefix(it.meta.Annotations[AnnotationOwner], owner.Lineage+"/")
-}
-
-// fetch gets the whole object and compares it.
-func (it *readItem) fetch(ctx context.Context, c *Cluster, req *SetRead) {
-	if it.err != nil {
-		it.ds = c.Diagnose(it.err, "get", it.ref)
-		it.state.Exists = it.rec != nil
-		return
-	}
-	ref := it.ref
-	ref.Version = it.mapping.GVK.Version
-	live, err := c.Get(ctx, ref)
-	if err != nil {
-		it.ds = c.Diagnose(err, "get", it.ref)
-		return
-	}
-	if live == nil || it.meta.UID != live.GetUID() {
-		it.state.Exists, it.next = false, nil
-		return
-	}
-	if it.rec == nil {
-		it.adopt(req, live)
-		return
-	}
-	it.state.Live = live
-	it.compare(req, live)
-}
-
-// adopt takes an object whose creation had no known outcome, when it carries our mark.
-func (it *readItem) adopt(req *SetRead, live *unstructured.Unstructured) {
-	whose, _ := ownershipOf(live.GetAnnotations(), req.Owner)
-	if whose != ours && !req.Partial || req.Partial && entryOf(live.GetManagedFields(), cmp.Or(req.Manager, FieldManager)) == nil {
-		it.state.Exists, it.state.UID = false, ""
-		return
-	}
-	it.state.Live = live
-	manager := cmp.Or(req.Manager, FieldManager)
-	// Whether it is what was wished for is not known: the next plan asks the server.
-	it.next = &ObjectRecord{Ref: it.ref, UID: string(live.GetUID()), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
-		Manager: req.Manager, Entry: entryDigest(live.GetManagedFields(), manager), Dirty: true, Pending: true}
-}
-
-// compare lists the fields of ours that are not as applied.
-func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
-	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
-	it.next.ResourceVersion, it.next.Generation = live.GetResourceVersion(), live.GetGeneration()
-	if it.desired == nil {
-		it.next.Dirty = entryDigest(live.GetManagedFields(), manager) != it.rec.Entry
-		return
-	}
-	secret := isSecret(it.ref)
-	view := denormalized(it.desired.Object, live)
-	for _, d := range differences(unyielded(it.desired.Object, live, it.rec.Yielded), view, allFields(live.GetManagedFields())) {
-		if was, ok := it.rec.Canon[d.path.String()]; ok && was == canonDigest(req.Key, d) {
-			continue
-		}
-		hide := secret && len(d.path) > 0 && (d.path[0] == "data" || d.path[0] == "stringData")
-		it.state.Drift = append(it.state.Drift, Drift{Path: d.path, Live: d.live, Secret: hide})
-	}
-	entry := entryDigest(live.GetManagedFields(), manager)
-	if entry != it.rec.Entry {
-		it.withheld(view)
-	}
-	it.next.Dirty = len(it.state.Drift) > 0 || !req.Partial && !it.markStands(req.Owner)
-	if !it.next.Dirty {
-		it.next.Entry = entry
-	}
-}
-
-// withheld treats secret fields, whose recorded value is not known here, as changed when our entry says that something did.
-func (it *readItem) withheld(view map[string]any) {
-	null := map[string]bool{}
-	for _, p := range it.rec.Null {
-		null[p] = true
-	}
-	for _, p := range it.desired.Null {
-		if null[p.String()] || len(p) == 0 {
-			continue
-		}
-		now, _ := at(view, p)
-		it.state.Drift = append(it.state.Drift, Drift{Path: p, Live: now, Secret: true})
-	}
-}
-
-// denormalized returns the live object in the terms of the configuration: where a Secret is configured by stringData, its
-// data as text.
-func denormalized(desired, live *unstructured.Unstructured) map[string]any {
-	text, ok := desired.Object["stringData"].(map[string]any)
-	if !ok || !isSecret(RefOf(desired)) {
-		return live.Object
-	}
-	out := map[string]any{}
-	for k, v := range live.Object {
-		out[k] = v
-	}
-	data, _ := live.Object["data"].(map[string]any)
-	decoded := map[string]any{}
-	for k := range text {
-		if s, ok := data[k].(string); ok {
-			decoded[k] = decodeBase64(s)
-		}
-	}
-	out["stringData"] = decoded
-	return out
-}
-
-// decodeBase64 returns the text of a field of data, or the field itself when it is not base64.
-func decodeBase64(s string) string {
-	out, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return s
-	}
-	return string(out)
 }

@@ -2,9 +2,7 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -182,69 +180,6 @@ func (c *Cluster) pages(ctx context.Context, opts metav1.ListOptions, restart fu
 		}
 		opts.Continue = next
 	}
-}
-
-// ApplyOptions say how Apply writes. The zero value writes as FieldManager, without force.
-type ApplyOptions struct {
-	Manager       string
-	Force, DryRun bool
-}
-
-// Apply is a server-side apply of one object. It reports whether the object was created, which the server's answer tells exactly.
-func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o ApplyOptions) (live *unstructured.Unstructured, created bool, err error) {
-	m, err := c.Mapping(ctx, u.GroupVersionKind())
-	if err != nil {
-		return nil, false, err
-	}
-	k, err := c.connect()
-	if err != nil {
-		return nil, false, err
-	}
-	body, err := json.Marshal(u.Object)
-	if err != nil {
-		return nil, false, err
-	}
-	if o.Manager == "" {
-		o.Manager = FieldManager
-	}
-	var answer []byte
-	var code int
-	err = c.retry(ctx, func() error {
-		req := k.raw.Patch(types.ApplyPatchType).AbsPath(urlOf(m, u.GetNamespace(), u.GetName())...).
-			Param("fieldManager", o.Manager).Param("fieldValidation", metav1.FieldValidationStrict).Body(body)
-		if o.Force {
-			req = req.Param("force", "true")
-		}
-		if o.DryRun {
-			req = req.Param("dryRun", metav1.DryRunAll)
-		}
-		result := req.Do(ctx).StatusCode(&code)
-		if err := result.Error(); err != nil {
-			return err
-		}
-		answer, err = result.Raw()
-		return err
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	live = &unstructured.Unstructured{}
-	if err := live.UnmarshalJSON(answer); err != nil {
-		return nil, false, err
-	}
-	return live, code == http.StatusCreated, nil
-}
-
-// urlOf returns the segments of an object's path.
-func urlOf(m Mapping, namespace, name string) []string {
-	out := []string{"apis", m.Resource.Group, m.Resource.Version}
-	if m.Resource.Group == "" {
-		out = []string{"api", m.Resource.Version}
-	}
-	if m.Namespaced && namespace != "" {
-		out = append(out, "namespaces", namespace)
-	}
-	return append(out, m.Resource.Resource, name)
 }
 
 // Patch sends a patch that is not an apply. It is sent once more only when the connection was lost, so it must be one

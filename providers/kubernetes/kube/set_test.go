@@ -72,6 +72,17 @@ func TestCreateThenNothingToDo(t *testing.T) {
 	}
 }
 
+func TestStatusInAManifestIsIgnored(t *testing.T) {
+	r := newRig(t)
+	want := r.objects(deployment + "status: {replicas: 9}\n")
+	rec := r.make(kube.Record{}, none, want...)
+	must(t, r.WaitReady(t.Context(), []kube.Ref{rec.Objects[0].Ref}, kube.WaitOptions{Rollout: true}, nil))
+	r.patchAs("kubectl-edit", web, `{"metadata":{"labels":{"`+kube.LabelState+`":null}}}`) // so that the object is looked at
+	if state := r.again().read(rec, want...); len(state.Objects[0].Drift) > 0 {
+		t.Errorf("drift %v", state.Objects[0].Drift)
+	}
+}
+
 func TestUpdateShowsOnlyOwnedFields(t *testing.T) {
 	r := newRig(t)
 	rec := r.make(kube.Record{}, none, r.objects(configMap)...)

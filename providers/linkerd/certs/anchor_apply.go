@@ -136,6 +136,15 @@ func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, l
 		return nil, a, diag.FromError(CodeInternal, "Trust anchor cannot be made", err, nil)
 	}
 	a.current = pair.Certificate()
+	if len(a.previous) > 0 {
+		waits, ds := t.dependants(ctx, req.Config, a.current)
+		if ds.HasErrors() {
+			return nil, a, ds
+		}
+		if waits == "" { // nothing runs on a former anchor, so nothing needs it
+			a.previous = nil
+		}
+	}
 	progress(req.Step, fmt.Sprintf("made trust anchor %s, valid until %s", pki.Fingerprint(a.current)[:12], expiry(a.current, t.now())))
 	return pair, a, nil
 }

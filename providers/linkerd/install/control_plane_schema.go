@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -43,7 +44,7 @@ func controlPlaneSchema() *schema.Resource {
 	add("controller_replicas", cty.Number, "Replicas of each control plane component.", nil)
 	add("webhook_failure_policy", cty.String, "What the API server does when a webhook does not answer. `Fail` refuses pods, `Ignore` lets them through without a proxy.", func(a *schema.Attribute) { a.OneOf = []string{"Ignore", "Fail"} })
 	add("cluster_networks", cty.List(cty.String), "All networks of pods and services.", func(a *schema.Attribute) { a.Validate = validNetworks })
-	add("issuance_lifetime", cty.String, "Life of a proxy's certificate (`24h0m0s`).", func(a *schema.Attribute) { a.Validate = validDuration })
+	add("issuance_lifetime", cty.String, "Life of a proxy's certificate (`24h0m0s`). Keep `retire_after` of the trust anchor longer.", func(a *schema.Attribute) { a.Validate = validGoDuration })
 	add("disable_heartbeat", cty.Bool, "Whether to leave out the CronJob that reports to the Linkerd project once a day.", nil)
 	add("proxy_log_level", cty.String, "Log level of proxies.", nil)
 	add("proxy_opaque_ports", cty.String, "Ports whose traffic is never looked into, comma-separated. It replaces the chart's list.", nil)
@@ -124,6 +125,14 @@ func validDuration(v cty.Value) error {
 		return fmt.Errorf("a duration greater than zero is needed")
 	}
 	return err
+}
+
+// validGoDuration validates a duration that the chart hands on as it is: days are not among its units.
+func validGoDuration(v cty.Value) error {
+	if d, err := time.ParseDuration(v.AsString()); err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration such as \"24h0m0s\"", v.AsString())
+	}
+	return nil
 }
 
 func validQuantity(v cty.Value) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -183,7 +184,10 @@ func (t *crds) remaining(ctx context.Context, v cty.Value, labels string) (out [
 			continue // the definition is gone, and so are its objects
 		}
 		objects, err := c.ListMetadata(ctx, gk.WithVersion(versions[0]), kube.ListOptions{Labels: labels})
-		if err != nil {
+		switch {
+		case apierrors.IsNotFound(err): // discovery is older than the deletion
+			continue
+		case err != nil:
 			ds = append(ds, c.Diagnose(err, "list", kube.Ref{Group: gk.Group, Version: versions[0], Kind: gk.Kind})...)
 			continue
 		}

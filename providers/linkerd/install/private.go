@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // private is what is remembered about an installed chart; in a plan, what was observed. It holds no values.

@@ -13,7 +13,8 @@ type release struct {
 	edge [3]int
 }
 
-// edgeLines are the edge releases from which the 2.N lines were cut, in ascending order.
+// edgeLines are the edge releases from which the 2.N lines were cut, in ascending order. For the newest line it is the last edge
+// of the month of its announcement.
 func edgeLines() []struct {
 	line int
 	edge [3]int

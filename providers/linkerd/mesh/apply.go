@@ -134,26 +134,40 @@ func (r *rollout) release(ctx context.Context, s *scene) hcl.Diagnostics {
 func (r *rollout) wave(ctx context.Context, s *scene, wave []string, title string) (*scene, hcl.Diagnostics) {
 	title += ": " + bareNames(wave)
 	r.progress(s, title)
-	c := r.env.Cluster()
+	// Time has passed since the last look: a workload may have made its first pods before the annotation was there.
+	fresh, err := r.look(ctx, r.spec, r.before)
+	if err != nil {
+		return nil, r.env.Cluster().Diagnose(err, "list", namespaceRef(r.spec.namespace))
+	}
+	restarted := map[string]bool{}
 	for _, name := range wave {
-		st := s.state(name)
-		if st == nil || st.Restart == "" {
-			continue
-		}
-		annotations := map[string]string{}
-		if r.spec.workloads != nil {
-			annotations = r.spec.annotations
-		}
-		if err := restart(ctx, c, st.Workload, annotations, manager(r.owner), r.spec.force); err != nil {
-			return nil, annotationRefused(c, err, st.Ref)
+		if st := fresh.state(name); st != nil && st.Restart != "" {
+			if ds := r.restart(ctx, st, restarted); ds.HasErrors() {
+				return fresh, ds
+			}
 		}
 	}
 	r.step.Release()
-	return r.await(ctx, wave, title)
+	return r.await(ctx, wave, restarted, title)
 }
 
-// await looks at the wave until it is proved, a pod of the newest revision turns out wrong, or time is up.
-func (r *rollout) await(ctx context.Context, wave []string, title string) (*scene, hcl.Diagnostics) {
+// restart replaces the pods of a workload and notes that it did.
+func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]bool) hcl.Diagnostics {
+	annotations := map[string]string{}
+	if r.spec.workloads != nil {
+		annotations = r.spec.annotations
+	}
+	c := r.env.Cluster()
+	if err := restart(ctx, c, st.Workload, annotations, manager(r.owner), r.spec.force); err != nil {
+		return annotationRefused(c, err, st.Ref)
+	}
+	restarted[st.Name] = true
+	return nil
+}
+
+// await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, or time is up. A workload that looked
+// right and turns out wrong is restarted once.
+func (r *rollout) await(ctx context.Context, wave []string, restarted map[string]bool, title string) (*scene, hcl.Diagnostics) {
 	c := r.env.Cluster()
 	var s *scene
 	deadline := time.Now().Add(r.spec.timeout)
@@ -172,7 +186,12 @@ func (r *rollout) await(ctx context.Context, wave []string, title string) (*scen
 				continue
 			}
 			if st.Restart != "" {
-				return s, r.fail("%s was restarted, but %s.", name, st.Restart)
+				if restarted[name] {
+					return s, r.fail("%s was restarted, but %s.", name, st.Restart)
+				}
+				if ds := r.restart(ctx, st, restarted); ds.HasErrors() {
+					return s, ds
+				}
 			}
 			if !st.Proved() || !st.Settled {
 				done = false

@@ -71,7 +71,11 @@ func newRig(t *testing.T) *rig {
 	e := meshtest.New(t)
 	ns := testenv.Namespace(t)
 	meshtest.Apply(t, e, ns, shopYAML)
-	return &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+	for _, name := range []string{"deployment/web", "statefulset/db", "daemonset/agent", "deployment/legacy"} {
+		settle(t, r, name)
+	}
+	return r
 }
 
 func (r *rig) config(body string) cty.Value {
@@ -147,6 +151,21 @@ func TestInjectionInWaves(t *testing.T) {
 			t.Errorf("%s still has %d proxies", name, n)
 		}
 	}
+}
+
+// TestWorkloadsThatAreBeingCreated: whatever pods a workload has made by the time of the annotation, all end up meshed.
+func TestWorkloadsThatAreBeingCreated(t *testing.T) {
+	t.Parallel()
+	e := meshtest.New(t)
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, testenv.Namespace(t)}
+	config := r.config("max_parallel = 5\ngate { timeout = \"60s\" }")
+	meshtest.Apply(t, e, r.ns, shopYAML)
+	_, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if got := r.proxies(); got["deployment/web"] != 2 || got["statefulset/db"] != 1 {
+		t.Errorf("proxies = %v", got)
+	}
+	r.WantEmpty(config)
 }
 
 func TestInterruptedInjectionGoesOnWithoutRestartingAgain(t *testing.T) {

@@ -112,7 +112,8 @@ func (t object) Plan(ctx context.Context, req providers.PlanRequest) (providers.
 	if known {
 		t.world.plan(req.Address.String(), desired.Object)
 	}
-	if known && !req.Offline && t.lint != nil {
+	// What does not change is not judged again: an empty plan stays silent and costs no more than its reads.
+	if known && !req.Offline && t.lint != nil && !res.Planned.RawEquals(req.Prior) {
 		s, err := t.world.around(ctx, t.env, text(attrs["namespace"]))
 		if err != nil {
 			return res, append(ds, t.env.Cluster().Diagnose(err, "list", kube.Ref{Kind: "Namespace", Version: "v1", Name: text(attrs["namespace"])})...)
