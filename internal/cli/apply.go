@@ -223,10 +223,3 @@ func (r *runner) next(w *workspace, res *engine.Result) []ui.Next {
 	}
 	return append(next, ui.Next{Command: w.stateCommand("show", fmt.Sprintf("run:%d", res.Run)), Why: "see every step of the run"})
 }
-
-// stateCommand is command for commands that need the state only.
-func (w *workspace) stateCommand(words ...string) string {
-	there := *w
-	there.in = &inputFlags{state: w.in.state}
-	return there.command(words...)
-}

@@ -127,6 +127,33 @@ func TestQuote(t *testing.T) {
 	}
 }
 
+// What is suggested works when it is pasted where the failed command was typed.
+func TestSuggestedCommands(t *testing.T) {
+	for _, tt := range []struct {
+		chdir, dir, state string
+		command, history  string
+	}{
+		{"", ".", "", "meshplan apply", "meshplan history"},
+		{"", "prod", "", "meshplan apply prod", "meshplan -C prod history"},
+		{"a b", ".", "", "meshplan -C 'a b' apply", "meshplan -C 'a b' history"},
+		{"up", "prod", "", "meshplan -C up apply prod", "meshplan -C up/prod history"},
+		{"up", "prod", "s.db", "meshplan -C up apply --state s.db prod", "meshplan -C up history --state s.db"},
+		{"up", "/abs", "", "meshplan -C up apply /abs", "meshplan -C /abs history"},
+	} {
+		w := &workspace{app: &app{dir: tt.chdir}, dir: tt.dir, in: &inputFlags{state: tt.state}}
+		if got := w.command("apply"); got != tt.command {
+			t.Errorf("%+v: %s", tt, got)
+		}
+		if got := w.stateCommand("history"); got != tt.history {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+	w := &workspace{app: &app{}, dir: ".", in: &inputFlags{vars: []string{"password=planted"}, varFiles: []string{"x.vars.hcl"}, context: "east"}}
+	if got, want := w.command("apply"), "meshplan apply --context east --var-file x.vars.hcl --var 'password=…'"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestExitErrorIsAnError(t *testing.T) {
 	if err := exitWith(0); err != nil {
 		t.Errorf("exitWith(0) = %v", err)

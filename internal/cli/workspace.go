@@ -115,11 +115,7 @@ func (a *app) holder(cmd *cobra.Command) state.Holder {
 
 // command writes another command for the same workspace, to be copied.
 func (w *workspace) command(words ...string) string {
-	parts := []string{"meshplan"}
-	if w.app.dir != "" {
-		parts = append(parts, "-C", quote(w.app.dir))
-	}
-	parts = append(parts, words...)
+	parts := append(begin(w.app.dir), words...)
 	for _, f := range []struct{ name, value string }{{"state", w.in.state}, {"kubeconfig", w.in.kubeconfig}, {"context", w.in.context}} {
 		if f.value != "" {
 			parts = append(parts, "--"+f.name, quote(f.value))
@@ -136,6 +132,29 @@ func (w *workspace) command(words ...string) string {
 		parts = append(parts, quote(w.dir))
 	}
 	return strings.Join(parts, " ")
+}
+
+// stateCommand writes a command that needs the state only. Such commands take no directory but -C.
+func (w *workspace) stateCommand(words ...string) string {
+	if w.in.state != "" {
+		return strings.Join(append(append(begin(w.app.dir), words...), "--state", quote(w.in.state)), " ")
+	}
+	dir := w.dir
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(w.app.dir, dir)
+	}
+	if dir == "." {
+		dir = ""
+	}
+	return strings.Join(append(begin(dir), words...), " ")
+}
+
+// begin starts a command line that runs in a directory.
+func begin(dir string) []string {
+	if dir == "" {
+		return []string{"meshplan"}
+	}
+	return []string{"meshplan", "-C", quote(dir)}
 }
 
 // quote makes a word safe for a shell.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"hash/maphash"
 	"maps"
@@ -89,6 +90,10 @@ func (n *node) identity() string {
 		b.WriteString(strconv.Quote(n.text))
 	}
 	n.id = b.String()
+	if len(n.id) > sha256.Size { // or every level would hold all of what is below it again
+		sum := sha256.Sum256([]byte(n.id))
+		n.id = string(sum[:])
+	}
 	return n.id
 }
 

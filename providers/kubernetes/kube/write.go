@@ -99,6 +99,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 	case err != nil:
 		return c.Diagnose(err, "get", w.ref)
 	case found == nil && p.Action == Create:
+		c.forget(w.mapping, w.ref, nil) // or create would find the object of an older list again, and come back here
 		return s.create(ctx, w, nil)
 	case found == nil:
 		return hcl.Diagnostics{diag.Errorf(CodeGone, "Object is gone", "%s was deleted since the plan was made. Plan again: it will be created.", w.ref)}
