@@ -129,7 +129,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	}
 	before, priorMarks := unmark(prior)
 	req := providers.PlanRequest{
-		Owner: p.owner(i.addr), Prior: before, Config: config, Proposed: block.Propose(before, config), Private: private,
+		Owner: p.owner(i.addr), Prior: before, Config: config, Sensitive: paths(marks), Proposed: block.Propose(before, config), Private: private,
 		Incomplete: incomplete, Offline: p.o.Offline,
 	}
 	resp, ds := i.res.typ.Plan(ctx, req)
@@ -203,7 +203,7 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 		return nil, hcl.Diagnostics{d}
 	}
 	resp, ds := i.res.typ.Plan(ctx, providers.PlanRequest{
-		Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Proposed: block.Propose(block.Null(), config), Replacing: true, Offline: p.o.Offline,
+		Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Sensitive: paths(marks), Proposed: block.Propose(block.Null(), config), Replacing: true, Offline: p.o.Offline,
 	})
 	if ds = i.place(ds); ds.HasErrors() {
 		return nil, ds

@@ -11,6 +11,8 @@ import (
 
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/internal/sealed"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/state"
@@ -134,7 +136,20 @@ func (w *world) take(rec *record, resp providers.ReadResponse) hcl.Diagnostics {
 	if rec.live == cty.NilVal {
 		rec.live = cty.NullVal(cty.DynamicPseudoType)
 	}
+	rec.live = markSecrets(rec.live, rec.sealed)
 	return ds
+}
+
+// markSecrets marks the parts of a value that its record holds as fingerprints only: what was secret when it was written is secret when it is read.
+func markSecrets(live cty.Value, recorded sealed.Value) cty.Value {
+	if len(recorded.Secrets) == 0 {
+		return live
+	}
+	plain, marks := unmark(live)
+	for _, s := range recorded.Secrets {
+		marks = append(marks, cty.PathValueMarks{Path: s.Path, Marks: cty.NewValueMarks(schema.Sensitive)})
+	}
+	return remark(plain, marks)
 }
 
 // adoptUnresolved turns intents without an outcome into records that are to be read with care.

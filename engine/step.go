@@ -245,6 +245,8 @@ func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Di
 	if s.a.plan.Mode == plans.Rollback {
 		t := s.a.typeOf(c)
 		config = known(t.Schema().Block.Configured(planned))
+		_, marks := unmark(c.After)
+		req.Sensitive = paths(marks)
 		if len(c.AfterSecret) > 0 {
 			return hcl.Diagnostics{diag.Errorf(CodeSecretNeeded, "Secret is needed", "Rolling %s back needs a secret value that a plan file does not hold. Run \"meshplan rollback\" without a saved plan.", c.Addr)}
 		}
@@ -258,7 +260,9 @@ func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Di
 		if ds = append(ds, more...); ds.HasErrors() {
 			return ds
 		}
-		config, _ = unmark(v)
+		var marks []cty.PathValueMarks
+		config, marks = unmark(v)
+		req.Sensitive = paths(marks)
 		if rec := s.a.records[c.Addr]; rec != nil && (i.res.cfg.Lifecycle.IgnoreAll || len(i.res.cfg.Lifecycle.IgnoreChanges) > 0) {
 			config = s.keepIgnored(i, config)
 		}

@@ -19,6 +19,15 @@ func unmark(v cty.Value) (cty.Value, []cty.PathValueMarks) {
 	return v.UnmarkDeepWithPaths()
 }
 
+// paths returns where marks are.
+func paths(marks []cty.PathValueMarks) []cty.Path {
+	var out []cty.Path
+	for _, m := range marks {
+		out = append(out, m.Path)
+	}
+	return out
+}
+
 // remark puts marks onto v where their paths still lead somewhere.
 func remark(v cty.Value, marks []cty.PathValueMarks) cty.Value {
 	if len(marks) == 0 || v.IsNull() || !v.IsKnown() {

@@ -76,6 +76,8 @@ type PlanRequest struct {
 	Prior cty.Value
 	// Config is the decoded configuration with defaults; parts may be unknown.
 	Config cty.Value
+	// Sensitive lists the parts of Config that must not be shown or stored: by schema, or because the configuration marks them.
+	Sensitive []cty.Path
 	// Proposed is Config with computed attributes from Prior, or unknown for a creation (see schema.Block.Propose).
 	Proposed cty.Value
 	// Private is what the provider recorded with Prior.
@@ -110,12 +112,41 @@ type PlanResponse struct {
 // ApplyRequest asks to carry a planned change out. To delete, Config and Planned are null.
 type ApplyRequest struct {
 	Owner
-	Prior   cty.Value // as planned; null for a creation
-	Config  cty.Value // now wholly known
-	Planned cty.Value // as planned, with unknowns that are now known from Config filled in
+	Prior  cty.Value // as planned; null for a creation
+	Config cty.Value // now wholly known
+	// Sensitive is as in PlanRequest.
+	Sensitive []cty.Path
+	Planned   cty.Value // as planned, with unknowns that are now known from Config filled in
 	// PriorPrivate was recorded with Prior; PlannedPrivate comes from Plan.
 	PriorPrivate, PlannedPrivate []byte
 	Step                         Step
+}
+
+// Marked returns an attribute of the configuration with its sensitive parts marked, for a provider that derives other values from it.
+func (r *PlanRequest) Marked(attribute string) cty.Value {
+	return marked(r.Config, r.Sensitive, attribute)
+}
+
+// Marked returns an attribute of the configuration with its sensitive parts marked.
+func (r *ApplyRequest) Marked(attribute string) cty.Value {
+	return marked(r.Config, r.Sensitive, attribute)
+}
+
+func marked(config cty.Value, sensitive []cty.Path, attribute string) cty.Value {
+	v := config.GetAttr(attribute)
+	var marks []cty.PathValueMarks
+	for _, p := range sensitive {
+		if len(p) == 0 {
+			return v.Mark(schema.Sensitive)
+		}
+		if s, ok := p[0].(cty.GetAttrStep); ok && s.Name == attribute {
+			marks = append(marks, cty.PathValueMarks{Path: p[1:], Marks: cty.NewValueMarks(schema.Sensitive)})
+		}
+	}
+	if len(marks) == 0 {
+		return v
+	}
+	return v.MarkWithPaths(marks)
 }
 
 // Creating reports whether there is no prior object.

@@ -48,7 +48,7 @@ interrupt lets steps in flight finish; the second one aborts. Applying again goe
 					return err
 				}
 			}
-			return r.run(&out, dir, func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics) {
+			return r.run(&out, dir, func(ctx context.Context, e *engine.Engine, w *workspace) (*plans.Plan, hcl.Diagnostics) {
 				return e.Plan(ctx, w.config, w.planOptions(&plan))
 			})
 		},
@@ -84,9 +84,9 @@ type runner struct {
 }
 
 // planFunc makes the plan.
-type planFunc func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics)
+type planFunc func(ctx context.Context, e *engine.Engine, w *workspace) (*plans.Plan, hcl.Diagnostics)
 
-func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
+func (r *runner) run(out *outputFlags, dir string, plan planFunc) (err error) {
 	c, err := r.app.console(r.cmd, out)
 	if err != nil {
 		return err
@@ -95,28 +95,16 @@ func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
 	if r.file == "" && r.save == "" && !r.apply.autoApprove && (!c.InTTY || c.json) {
 		return usageError(r.cmd, fmt.Errorf("there is nobody to ask: the input is not a terminal. Approve with --auto-approve, or apply a plan that was saved with \"meshplan plan --out\""))
 	}
-	var saved *plans.Plan
-	var variables []plans.Variable
-	if r.file != "" {
-		var ds hcl.Diagnostics
-		if saved, ds = readPlan(r.file); ds.HasErrors() {
-			c.diagnostics(ds)
-			return exitWith(codeOf(ds))
-		}
-		dir, variables = saved.Base.Dir, saved.Base.Variables
-	}
-	w, ds := r.app.open(r.cmd, dir, r.in, variables)
-	c.files = w.config.Files
+	w, p, ds := r.open(c, dir)
 	if ds.HasErrors() {
 		c.diagnostics(ds)
 		return exitWith(codeOf(ds))
 	}
 	sig := catch(r.cmd.Context())
 	defer sig.release()
-	p := saved
 	if p == nil {
 		var more hcl.Diagnostics
-		p, more = r.make(c, w, sig, make)
+		p, more = r.makePlan(c, w, sig, plan)
 		if ds = append(ds, more...); p == nil || ds.HasErrors() || sig.seen() {
 			return exitWith(c.stopped(sig, ds))
 		}
@@ -126,12 +114,7 @@ func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
 	}
 	c.diagnostics(ds)
 	if r.save != "" {
-		if ds := writePlan(r.save, p); ds.HasErrors() {
-			c.diagnostics(ds)
-			return exitWith(exitFailure)
-		}
-		c.say("\nSaved to %s. To carry out exactly this, run:\n  %s", r.save, w.applyPlan(r.save))
-		return nil
+		return r.savePlan(c, w, p)
 	}
 	if done, err := r.approve(c, sig, p); done {
 		return err
@@ -140,11 +123,37 @@ func (r *runner) run(out *outputFlags, dir string, make planFunc) (err error) {
 	return r.finish(c, w, res, sig, ds)
 }
 
-// make makes the plan. The view is closed even by a panic: it would draw over the report.
-func (r *runner) make(c *console, w *workspace, sig *interrupts, make planFunc) (*plans.Plan, hcl.Diagnostics) {
+// open opens the workspace, and the saved plan when there is one: it knows its directory and its variables.
+func (r *runner) open(c *console, dir string) (*workspace, *plans.Plan, hcl.Diagnostics) {
+	var saved *plans.Plan
+	var variables []plans.Variable
+	if r.file != "" {
+		var ds hcl.Diagnostics
+		if saved, ds = readPlan(r.file); ds.HasErrors() {
+			return nil, nil, ds
+		}
+		dir, variables = saved.Base.Dir, saved.Base.Variables
+	}
+	w, ds := r.app.open(r.cmd, dir, r.in, variables)
+	c.files = w.config.Files
+	return w, saved, ds
+}
+
+// savePlan ends a command that was asked for the plan only.
+func (r *runner) savePlan(c *console, w *workspace, p *plans.Plan) error {
+	if ds := writePlan(r.save, p); ds.HasErrors() {
+		c.diagnostics(ds)
+		return exitWith(codeOf(ds))
+	}
+	c.say("\nSaved to %s. To carry out exactly this, run:\n  %s", r.save, w.applyPlan(r.save))
+	return nil
+}
+
+// makePlan makes the plan. The view is closed even by a panic: it would draw over the report.
+func (r *runner) makePlan(c *console, w *workspace, sig *interrupts, plan planFunc) (*plans.Plan, hcl.Diagnostics) {
 	view := c.view()
 	defer view.Close()
-	return make(w.engine(view, r.plan.parallelism), sig.first, w)
+	return plan(sig.first, w.engine(view, r.plan.parallelism), w)
 }
 
 // carryOut applies the plan.
@@ -162,6 +171,9 @@ func (r *runner) carryOut(c *console, w *workspace, sig *interrupts, p *plans.Pl
 
 // approve asks, where that is needed. It reports true when the command ends here.
 func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, error) {
+	if sig.seen() { // from here on a signal would leave a run behind, though one without effect
+		return true, exitWith(c.stopped(sig, nil))
+	}
 	if p.Empty() && len(p.Steps) == 0 {
 		return true, nil
 	}

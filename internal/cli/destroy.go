@@ -29,7 +29,7 @@ is left alone. To see the plan only, use "meshplan plan --destroy".`,
 				return usageError(cmd, err)
 			}
 			r := &runner{app: a, cmd: cmd, in: &in, plan: &plan, apply: &apply, question: "Do you really want to delete all of this?"}
-			return r.run(&out, directory(args), func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics) {
+			return r.run(&out, directory(args), func(ctx context.Context, e *engine.Engine, w *workspace) (*plans.Plan, hcl.Diagnostics) {
 				o := w.planOptions(&plan)
 				o.Mode = plans.Destroy
 				return e.Plan(ctx, w.config, o)

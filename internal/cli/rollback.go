@@ -45,7 +45,7 @@ be rolled back itself. "meshplan history" lists the runs.`,
 				options.To, options.ToSet = run, true
 			}
 			r := &runner{app: a, cmd: cmd, in: &in, plan: &plan, apply: &apply, save: save, question: "Do you want to roll this back?"}
-			return r.run(&out, directory(args), func(e *engine.Engine, ctx context.Context, w *workspace) (*plans.Plan, hcl.Diagnostics) {
+			return r.run(&out, directory(args), func(ctx context.Context, e *engine.Engine, w *workspace) (*plans.Plan, hcl.Diagnostics) {
 				options.Inputs = w.inputs
 				return e.Rollback(ctx, w.config, options)
 			})

@@ -48,6 +48,13 @@ func (t *resourceType) render(ctx context.Context, c *Chart, config cty.Value, v
 	return r, ds
 }
 
+// withValues returns a configuration with other values: those whose sensitive parts are marked.
+func withValues(config, values cty.Value) cty.Value {
+	attrs := config.AsValueMap()
+	attrs["values"] = values
+	return cty.ObjectVal(attrs)
+}
+
 // values puts values files, values and secret values on top of each other.
 func (t *resourceType) values(config cty.Value) (Values, bool, hcl.Diagnostics) {
 	for _, name := range []string{"name", "namespace", "values_files", "skip", "include_crds", "create_namespace"} {

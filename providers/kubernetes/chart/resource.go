@@ -91,7 +91,7 @@ func (t *resourceType) Plan(ctx context.Context, req providers.PlanRequest) (pro
 			ds = append(ds, more...)
 		}
 		if !more.HasErrors() {
-			rendered, more = t.render(ctx, c, req.Config, v)
+			rendered, more = t.render(ctx, c, withValues(req.Config, req.Marked("values")), v)
 			ds = append(ds, more...)
 		}
 	}
@@ -162,7 +162,7 @@ func (t *resourceType) Apply(ctx context.Context, req providers.ApplyRequest) (p
 			return failed, ds
 		}
 	}
-	rendered, more := t.render(ctx, c, req.Config, v)
+	rendered, more := t.render(ctx, c, withValues(req.Config, req.Marked("values")), v)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return failed, ds
 	}

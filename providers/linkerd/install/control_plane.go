@@ -57,7 +57,7 @@ func (t *controlPlane) Plan(ctx context.Context, req providers.PlanRequest) (pro
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
-	values, more := t.buildValues(req.Config, req.Lineage, states)
+	values, more := t.buildValues(with(req.Config, map[string]cty.Value{"values": req.Marked("values")}), req.Lineage, states)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}

@@ -53,7 +53,7 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	values, more := a.t.buildValues(a.req.Config, a.req.Lineage, a.states)
+	values, more := a.t.buildValues(with(a.req.Config, map[string]cty.Value{"values": a.req.Marked("values")}), a.req.Lineage, a.states)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}

@@ -98,7 +98,7 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	}
 	planned := with(req.Proposed, map[string]cty.Value{"namespace": t.planNamespace(req.Config)})
 	resp := providers.PlanResponse{Planned: unknown(planned, chartComputed...), Private: req.Private}
-	values, ds := t.values(req.Config)
+	values, ds := t.values(with(req.Config, map[string]cty.Value{"values": req.Marked("values")}))
 	if ds.HasErrors() {
 		return resp, ds
 	}
@@ -246,7 +246,7 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 		return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
 	}
 	req.Planned = with(req.Planned, map[string]cty.Value{"namespace": t.planNamespace(req.Config)})
-	values, ds := t.values(req.Config)
+	values, ds := t.values(with(req.Config, map[string]cty.Value{"values": req.Marked("values")}))
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
