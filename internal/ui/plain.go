@@ -13,7 +13,8 @@ import (
 const (
 	// heartbeat keeps systems that stop silent jobs at bay, and people informed.
 	heartbeat = 30 * time.Second
-	// pause is how long a step that reports progress stays silent after each line.
+	// pause is how long a step stays silent about what it waits for, after it has begun and after each line. What it does is
+	// always said.
 	pause = 2 * time.Second
 )
 
@@ -46,7 +47,7 @@ func (p *plain) event(e engine.Event, at time.Time) {
 	case engine.StepStarted:
 		p.line("%s: %s...", clean(e.Step.Addr.String()), verb(e.Step))
 	case engine.StepProgress:
-		if a := p.t.running[e.Step.Index]; a != nil && at.Sub(a.said) >= pause {
+		if a := p.t.running[e.Step.Index]; a != nil && (!e.Progress.Waiting || at.Sub(a.said) >= pause) {
 			a.said = at
 			p.line("%s: %s (%s)", clean(e.Step.Addr.String()), says(e.Progress), span(e.Elapsed))
 		}

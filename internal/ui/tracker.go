@@ -30,7 +30,7 @@ type active struct {
 	step     engine.Step
 	since    time.Time
 	progress providers.Progress
-	said     time.Time // when its progress was last written
+	said     time.Time // when it was last written about
 }
 
 func (t *tracker) event(e engine.Event, at time.Time) {
@@ -38,7 +38,7 @@ func (t *tracker) event(e engine.Event, at time.Time) {
 	case engine.RunStarted:
 		*t = tracker{plan: e.Plan, started: at, total: e.Total, running: map[int]*active{}, final: make([]bool, len(e.Plan.Steps))}
 	case engine.StepStarted:
-		t.running[e.Step.Index] = &active{step: e.Step, since: at}
+		t.running[e.Step.Index] = &active{step: e.Step, since: at, said: at}
 	case engine.StepProgress:
 		if a := t.running[e.Step.Index]; a != nil {
 			a.progress = e.Progress

@@ -15,17 +15,25 @@ import (
 type differ struct {
 	replace []cty.Path // what forces a replacement
 	limit   int        // how many lines a value that comes or goes as a whole may take; 0 means any number
+	height  int        // the same for the parts of the value at hand
 	lines   []line
 }
 
 // maxWhole is how many lines a reader is asked to look through for one value that comes or goes as a whole (the schema of a
 // custom resource definition has thousands). What is changed is always shown.
-const maxWhole = 50
+const maxWhole = 80
+
+// maxParts is how many attributes, elements or lines of one value are shown.
+const maxParts = 50
+
+// maxPart is how many lines a part may take of something that is itself too long, or that goes away: the reader wants to know
+// that it is there, and --full shows the rest.
+const maxPart = 3
 
 // difference returns the lines of a change: everything for a creation or a deletion, what differs otherwise.
 func (b *builder) difference(c *plans.Change) []line {
 	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
-	d := &differ{replace: c.Replace, limit: b.limit}
+	d := &differ{replace: c.Replace, limit: b.limit, height: b.limit}
 	switch {
 	case c.Action == plans.Forget:
 		return nil
@@ -34,6 +42,9 @@ func (b *builder) difference(c *plans.Change) []line {
 	case after.is(object):
 		d.members(added, after, 0, nil)
 	case before.is(object):
+		if d.limit > 0 {
+			d.height = maxPart
+		}
 		d.members(removed, before, 0, nil)
 	}
 	return d.lines
@@ -125,9 +136,13 @@ func (d *differ) value(before, after *node, depth int, path cty.Path, label stri
 
 // whole writes a value that comes or goes as a whole.
 func (d *differ) whole(s sign, n *node, depth int, path cty.Path, label string) {
-	if lines := n.height(); d.limit > 0 && depth > 0 && lines > d.limit {
-		d.add(s, depth, path, "%s%s", label, n.folded(lines))
-		return
+	if lines := n.height(); d.limit > 0 && lines > d.height {
+		if depth > 0 || s == removed {
+			d.add(s, depth, path, "%s%s", label, n.folded(lines))
+			return
+		}
+		defer func(h int) { d.height = h }(d.height)
+		d.height = maxPart
 	}
 	switch {
 	case n.flat():
@@ -186,8 +201,8 @@ func (d *differ) members(s sign, n *node, depth int, path cty.Path) {
 
 // fold returns how many of n parts are shown.
 func (d *differ) fold(n int) int {
-	if d.limit > 0 && n > d.limit {
-		return d.limit
+	if d.limit > 0 && n > maxParts {
+		return maxParts
 	}
 	return n
 }

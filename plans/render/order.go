@@ -126,7 +126,7 @@ func (b *builder) output(o *plans.OutputChange, width int) []line {
 		}
 		before, after = hide(before), hide(after)
 	}
-	d := &differ{limit: b.limit}
+	d := &differ{limit: b.limit, height: b.limit}
 	d.value(before, after, 0, nil, fmt.Sprintf("%-*s = ", width, key(o.Name)))
 	return d.lines
 }

@@ -133,7 +133,7 @@ func (r *rollout) release(ctx context.Context, s *scene) hcl.Diagnostics {
 // wave restarts what needs it and waits until every workload of the wave is proved. It returns the scene as it was last seen.
 func (r *rollout) wave(ctx context.Context, s *scene, wave []string, title string) (*scene, hcl.Diagnostics) {
 	title += ": " + bareNames(wave)
-	r.progress(s, title)
+	r.progress(s, title, false)
 	// Time has passed since the last look: a workload may have made its first pods before the annotation was there.
 	fresh, err := r.look(ctx, r.spec, r.before)
 	if err != nil {
@@ -177,7 +177,7 @@ func (r *rollout) await(ctx context.Context, wave []string, restarted map[string
 			return s, c.Diagnose(err, "list", namespaceRef(r.spec.namespace))
 		}
 		s = next
-		r.progress(s, title)
+		r.progress(s, title, true)
 		var missing []string
 		done := true
 		for _, name := range wave {
@@ -199,6 +199,7 @@ func (r *rollout) await(ctx context.Context, wave []string, restarted map[string
 			}
 		}
 		if done {
+			r.progress(s, title+": proved", false)
 			return s, nil
 		}
 		if time.Now().After(deadline) {
@@ -226,10 +227,9 @@ func (r *rollout) fail(format string, args ...any) hcl.Diagnostics {
 	return hcl.Diagnostics{d}
 }
 
-func (r *rollout) progress(s *scene, title string) {
-	r.step.Progress(providers.Progress{
-		Message: fmt.Sprintf("%s, meshed %d/%d", title, s.proved(), len(s.states)), Done: s.proved(), Total: len(s.states), Waiting: true,
-	})
+// progress reads `2/5 workloads meshed, wave 1/3: userservice, driverservice`.
+func (r *rollout) progress(s *scene, title string, waiting bool) {
+	r.step.Progress(providers.Progress{Message: "workloads meshed, " + title, Done: s.proved(), Total: len(s.states), Waiting: waiting})
 }
 
 func bareNames(wave []string) string {

@@ -123,7 +123,7 @@ func TestInjectionInWaves(t *testing.T) {
 		t.Errorf("proxies = %v", got)
 	}
 	messages := strings.Join(r.Step.Messages(), "\n")
-	for _, want := range []string{"wave 1/2: agent, db, meshed 0/3", "wave 2/2: web, meshed 2/3", "meshed 3/3"} {
+	for _, want := range []string{"0/3 workloads meshed, wave 1/2: agent, db", "2/3 workloads meshed, wave 2/2: web", "3/3 workloads meshed, wave 2/2: web: proved"} {
 		if !strings.Contains(messages, want) {
 			t.Errorf("the progress lacks %q:\n%s", want, messages)
 		}

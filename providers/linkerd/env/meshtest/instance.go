@@ -2,6 +2,7 @@ package meshtest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -176,8 +177,12 @@ type Step struct {
 func (s *Step) Progress(p providers.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.messages) == 0 || s.messages[len(s.messages)-1] != p.Message {
-		s.messages = append(s.messages, p.Message)
+	text := p.Message
+	if p.Total > 0 {
+		text = fmt.Sprintf("%d/%d %s", p.Done, p.Total, text)
+	}
+	if len(s.messages) == 0 || s.messages[len(s.messages)-1] != text {
+		s.messages = append(s.messages, text)
 	}
 }
 
