@@ -35,10 +35,10 @@ code() {
 }
 
 say "1. The plan: five services, Linkerd, certificates, policies"
-run meshplan plan --out rollout.plan
+run meshplan plan --summary --out rollout.plan
 
 say "2. Apply it: every wave and every policy is proved before the next step"
-run meshplan apply rollout.plan
+run meshplan apply --summary rollout.plan
 
 say "3. Plan again: nothing to do"
 code 0 meshplan plan --detailed-exitcode
@@ -57,7 +57,7 @@ fi
 echo "none"
 
 say "6. Roll everything back, in the safe order: preview, then apply"
-run meshplan rollback --to 0 --auto-approve
+run meshplan rollback --to 0 --auto-approve --summary
 
 say "7. What is left in the cluster"
 echo "namespaces:"

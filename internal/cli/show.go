@@ -23,11 +23,12 @@ const githubComment = 60_000
 
 func (a *app) showCommand() *cobra.Command {
 	var (
-		in     inputFlags
-		asJSON bool
-		format string
-		bytes  int
-		full   bool
+		in      inputFlags
+		asJSON  bool
+		format  string
+		bytes   int
+		full    bool
+		summary bool
 	)
 	cmd := &cobra.Command{
 		Use:   "show [PLANFILE | run:N | ADDRESS]",
@@ -62,7 +63,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 				if ds.HasErrors() {
 					return a.fail(&console{Terminal: a.terminal()}, ds)
 				}
-				return a.showPlan(cmd, p, format, bytes, full)
+				return a.showPlan(cmd, p, format, bytes, full, summary)
 			case format != "text" && format != "json":
 				return usageError(cmd, fmt.Errorf("--format %s is for saved plans; runs and records are shown as text or json", format))
 			case strings.HasPrefix(arg, runPrefix):
@@ -75,15 +76,16 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, dot, mermaid or tree")
 	cmd.Flags().BoolVar(&full, "full", false, "show very long values of what is created or deleted as well")
+	cmd.Flags().BoolVar(&summary, "summary", false, "show one line for each change, without values")
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
 	return cmd
 }
 
-func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int, full bool) error {
+func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int, full, summary bool) error {
 	t := a.terminal()
 	switch format {
 	case "text":
-		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full})
+		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary})
 	case "json":
 		return render.JSON(a.out, p)
 	case "md", "markdown":

@@ -19,6 +19,8 @@ type TextOptions struct {
 	Paint diag.Paint
 	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is summed up.
 	Full bool
+	// Summary shows one line for each change, with its notes, and no values.
+	Summary bool
 }
 
 // Text writes a plan for people, the most dangerous changes last and the line of counts at the very end.
@@ -29,6 +31,14 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 	}
 	t.head(p)
 	changes := groups(p.Changes)
+	if o.Summary {
+		t.common = map[string]int{}
+		for _, c := range p.Changes {
+			for _, n := range c.Notes {
+				t.common[n]++
+			}
+		}
+	}
 	if len(changes) > 0 {
 		t.legend(changes)
 	}
@@ -36,6 +46,10 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 		for _, c := range g.changes {
 			t.change(c)
 		}
+	}
+	if t.o.Summary && len(changes) > 0 {
+		t.repeated()
+		t.line("")
 	}
 	t.drift(p)
 	t.outputs(p)
@@ -47,6 +61,20 @@ type textWriter struct {
 	w *bufio.Writer
 	o TextOptions
 	b *builder
+
+	common map[string]int // in a summary, how many changes have the same note
+}
+
+// maxRepeats is how often a summary says the same note before it says it once for all.
+const maxRepeats = 3
+
+// repeated writes the notes that too many changes have in common.
+func (t *textWriter) repeated() {
+	for _, n := range slices.Sorted(maps.Keys(t.common)) {
+		if t.common[n] > maxRepeats {
+			t.prose("  # ", fmt.Sprintf("%d changes: %s", t.common[n], n))
+		}
+	}
 }
 
 func (t *textWriter) line(format string, args ...any) {
@@ -70,12 +98,7 @@ func (t *textWriter) prose(prefix, s string) {
 
 // head says what the plan is about and against what it was made.
 func (t *textWriter) head(p *plans.Plan) {
-	var facts []string
-	for _, name := range slices.Sorted(maps.Keys(p.Base.Clusters)) {
-		if id := p.Base.Clusters[name]; id != "" {
-			facts = append(facts, oneLine(name)+" "+oneLine(id))
-		}
-	}
+	facts := clusters(p.Base.Clusters)
 	if p.Base.Serial > 0 {
 		facts = append(facts, fmt.Sprintf("state serial %d", p.Base.Serial))
 	}
@@ -101,6 +124,20 @@ func (t *textWriter) head(p *plans.Plan) {
 		t.prose("", "Restricted to "+strings.Join(p.Targets, ", ")+". The rest of the configuration is not compared.")
 		t.line("")
 	}
+}
+
+// clusters names what the plan was made against, once when all providers are connected to the same.
+func clusters(ids map[string]string) (out []string) {
+	names := slices.Sorted(maps.Keys(ids))
+	names = slices.DeleteFunc(names, func(n string) bool { return ids[n] == "" })
+	one := !slices.ContainsFunc(names, func(n string) bool { return ids[n] != ids[names[0]] })
+	for _, n := range names {
+		if one {
+			return []string{"cluster " + oneLine(ids[n])}
+		}
+		out = append(out, oneLine(n)+" "+oneLine(ids[n]))
+	}
+	return out
 }
 
 func (t *textWriter) rollback(p *plans.Plan) {
@@ -181,14 +218,20 @@ func (t *textWriter) change(c *plans.Change) {
 		head += t.o.Paint.Faint("   # " + reason)
 	}
 	t.line("%s", head)
-	t.lines(t.b.difference(c))
+	if !t.o.Summary {
+		t.lines(t.b.difference(c))
+	}
 	if c.Protected && (c.Action == plans.Delete || c.Action == plans.Replace) {
 		t.prose("      ! ", "protected by prevent_destroy")
 	}
 	for _, n := range c.Notes {
-		t.prose("      # ", n)
+		if t.common[n] <= maxRepeats {
+			t.prose("      # ", n)
+		}
 	}
-	t.line("")
+	if !t.o.Summary {
+		t.line("")
+	}
 }
 
 func (t *textWriter) lines(lines []line) {
@@ -268,7 +311,7 @@ func (t *textWriter) foot(p *plans.Plan, gs []group) {
 	for _, g := range gs {
 		total += len(g.changes)
 	}
-	if total > maxWithoutSummary {
+	if total > maxWithoutSummary && !t.o.Summary {
 		t.line("Summary:")
 		for _, g := range gs {
 			t.summary(g)
