@@ -87,7 +87,7 @@ func (w *world) decide(r *resource, what string, e hcl.Expression, ph phase) (v 
 	if ds.HasErrors() {
 		return v, false, ds
 	}
-	if schema.IsSensitive(v) || schema.IsEphemeral(v) {
+	if v.ContainsMarked() && (schema.IsSensitive(v) || schema.IsEphemeral(v)) {
 		return v, false, append(ds, r.wrong(what, e, "The value of %s is sensitive, and instance keys are shown in every plan. Use nonsensitive() if the keys themselves are not secret.", what)...)
 	}
 	v, _ = v.Unmark()

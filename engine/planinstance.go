@@ -136,10 +136,10 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	if ds = i.place(ds); ds.HasErrors() {
 		return nil, ds
 	}
-	if d := checkPlanned(i, config, resp.Planned); d != nil {
+	after, respMarks := unmark(resp.Planned)
+	if d := checkPlanned(i, config, after); d != nil {
 		return nil, append(ds, d)
 	}
-	after, respMarks := unmark(resp.Planned)
 	if resp.Adopted != cty.NilVal && before.IsNull() && !resp.Adopted.IsNull() {
 		before, priorMarks = unmark(resp.Adopted)
 		c.Adopted = true
@@ -160,7 +160,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Action = plans.Create
 	case c.Adopted && rec == nil:
 		c.Action, c.Reason = plans.Update, plans.BecauseAdopted
-	case !same(before, after):
+	case !before.RawEquals(after):
 		c.Action = plans.Update
 	case incomplete:
 		c.Action, c.Reason = plans.Update, plans.BecauseIncomplete
@@ -171,7 +171,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Action = plans.NoOp
 		out.write = p.mustWrite(i, rec, c)
 	}
-	p.reversal(i, c)
+	p.reversal(i, c, before, after)
 	return out, ds
 }
 
@@ -208,18 +208,18 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 	if ds = i.place(ds); ds.HasErrors() {
 		return nil, ds
 	}
-	if d := checkPlanned(i, config, resp.Planned); d != nil {
+	after, respMarks := unmark(resp.Planned)
+	if d := checkPlanned(i, config, after); d != nil {
 		return nil, append(ds, d)
 	}
-	after, respMarks := unmark(resp.Planned)
 	c.Before = block.MarkSensitive(remark(before, append(priorMarks, marks...)))
 	c.After = block.MarkSensitive(remark(after, append(marks, respMarks...)))
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
-	p.reversal(i, c)
+	p.reversal(i, c, before, after)
 	return &planned{Change: c, newDeps: want.deps, oldDeps: rec.DependsOn}, ds
 }
 
-// checkPlanned holds a provider to its contract: a value that the configuration gives is the value planned.
+// checkPlanned holds a provider to its contract; both values are free of marks: a value that the configuration gives is the value planned.
 func checkPlanned(i *instance, config, after cty.Value) *hcl.Diagnostic {
 	if after == cty.NilVal || after.IsNull() {
 		return providerBug(i, "It planned no value for %s.", i.addr)
@@ -227,16 +227,16 @@ func checkPlanned(i *instance, config, after cty.Value) *hcl.Diagnostic {
 	if !after.IsKnown() || !after.Type().IsObjectType() {
 		return providerBug(i, "It planned a value for %s that is not an object.", i.addr)
 	}
-	plain, _ := after.UnmarkDeep()
+	ty := after.Type()
 	for _, name := range i.res.schema.Block.Names() {
 		a := i.res.schema.Block.Attributes[name]
-		if !plain.Type().HasAttribute(name) {
+		if !ty.HasAttribute(name) {
 			return providerBug(i, "The planned value of %s lacks the attribute %q.", i.addr, name)
 		}
 		if a == nil || !a.Settable() || a.Computed {
 			continue
 		}
-		if path, ok := agrees(config.GetAttr(name), plain.GetAttr(name), nil); !ok {
+		if path, ok := agrees(config.GetAttr(name), after.GetAttr(name), nil); !ok {
 			return providerBug(i, "The configuration of %s sets %s to another value than the provider planned.", i.addr, name+textPath(path))
 		}
 	}
@@ -273,13 +273,13 @@ func (p *planner) protected(i *instance, rec *record, what string) *hcl.Diagnost
 }
 
 // reversal says how a later rollback can undo the change.
-func (p *planner) reversal(i *instance, c *plans.Change) {
+func (p *planner) reversal(i *instance, c *plans.Change, before, after cty.Value) {
 	if c.Action == plans.NoOp || c.Action == plans.Read {
 		return
 	}
 	c.Reverse = plans.Reverse{Kind: plans.Restore}
 	if r, ok := i.res.typ.(providers.Reverser); ok {
-		rev := r.Reverse(plainOf(c.Before), plainOf(c.After))
+		rev := r.Reverse(before, after)
 		if rev.Undo == providers.Irreversible {
 			c.Reverse = plans.Reverse{Kind: plans.Irreversible, Reason: rev.Reason}
 		}

@@ -55,8 +55,7 @@ func (w *world) prepareInstance(i *instance) hcl.Diagnostics {
 		i.config = v
 	}
 	if orderer != nil {
-		plain, _ := v.UnmarkDeep()
-		i.order = orderer.Order(plain)
+		i.order = orderer.Order(plainOf(v))
 	}
 	return i.place(ds)
 }
@@ -185,8 +184,7 @@ func (w *world) linkDynamic(r *resource) {
 		i.eval = all
 		i.deps = slices.DeleteFunc(slices.Clone(all), func(a addr.Instance) bool { return r.inverted[a.Resource] })
 		if o := r.orderer(); o != nil && i.config != cty.NilVal {
-			plain, _ := i.config.UnmarkDeep()
-			i.order = o.Order(plain)
+			i.order = o.Order(plainOf(i.config))
 		}
 	}
 }

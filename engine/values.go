@@ -50,8 +50,7 @@ func same(a, b cty.Value) bool {
 	if a == cty.NilVal || b == cty.NilVal {
 		return a == b
 	}
-	a, _ = a.UnmarkDeep()
-	b, _ = b.UnmarkDeep()
+	a, b = plainOf(a), plainOf(b)
 	if a.IsNull() && b.IsNull() {
 		return true
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,10 +31,18 @@ func (b *Block) prepare() {
 		b.spec = make(hcldec.ObjectSpec, len(b.Attributes)+len(b.Blocks))
 		for name, a := range b.Attributes {
 			b.spec[name] = a.decoder(name)
+			if a.Sensitive {
+				b.secrets = append(b.secrets, name)
+			}
 		}
 		for name, n := range b.Blocks {
 			b.spec[name] = n.decoder(name)
+			if n.Block.hasSensitive() {
+				b.secrets = append(b.secrets, name)
+			}
 		}
+		b.names = slices.Sorted(maps.Keys(b.spec))
+		slices.Sort(b.secrets)
 		b.typ = hcldec.ImpliedType(b.spec).WithoutOptionalAttributesDeep()
 	})
 }

@@ -39,6 +39,9 @@ func (b *Block) MarkSensitive(v cty.Value) cty.Value {
 		return v
 	}
 	v, marks := v.Unmark()
+	if !b.mustMark(v) {
+		return v.WithMarks(marks)
+	}
 	attrs := v.AsValueMap()
 	for name, a := range b.Attributes {
 		if got := attrs[name]; a.Sensitive && !got.IsNull() {
@@ -51,6 +54,17 @@ func (b *Block) MarkSensitive(v cty.Value) cty.Value {
 		}
 	}
 	return cty.ObjectVal(attrs).WithMarks(marks)
+}
+
+// mustMark reports whether v, which is of b's type and unmarked, has anything to mark: rebuilding an object costs far more
+// than looking.
+func (b *Block) mustMark(v cty.Value) bool {
+	for _, name := range b.secrets {
+		if !v.GetAttr(name).IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *NestedBlock) markSensitive(v cty.Value) cty.Value {
@@ -86,16 +100,8 @@ func (n *NestedBlock) markSensitive(v cty.Value) cty.Value {
 	return v.WithMarks(marks)
 }
 
+// hasSensitive reports whether b declares anything sensitive.
 func (b *Block) hasSensitive() bool {
-	for _, a := range b.Attributes {
-		if a.Sensitive {
-			return true
-		}
-	}
-	for _, n := range b.Blocks {
-		if n.Block.hasSensitive() {
-			return true
-		}
-	}
-	return false
+	b.prepare()
+	return len(b.secrets) > 0
 }

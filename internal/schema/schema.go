@@ -6,7 +6,6 @@
 package schema
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -44,9 +43,11 @@ type Block struct {
 	Attributes map[string]*Attribute
 	Blocks     map[string]*NestedBlock
 
-	once sync.Once
-	spec hcldec.ObjectSpec
-	typ  cty.Type
+	once    sync.Once
+	spec    hcldec.ObjectSpec
+	typ     cty.Type
+	names   []string // of all attributes and blocks, sorted
+	secrets []string // sensitive attributes, and nested blocks that hold some
 }
 
 // Attribute declares one attribute. Exactly one of Required, Optional and Computed is set, or Optional and Computed
@@ -92,16 +93,10 @@ type NestedBlock struct {
 }
 
 // Names returns the names of attributes and nested blocks, sorted.
+// The caller must not change the slice, which is made once.
 func (b *Block) Names() []string {
-	names := make([]string, 0, len(b.Attributes)+len(b.Blocks))
-	for n := range b.Attributes {
-		names = append(names, n)
-	}
-	for n := range b.Blocks {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	b.prepare()
+	return b.names
 }
 
 // Type returns the object type of the block's value. Concurrent use is safe.
