@@ -362,13 +362,7 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 	if more := a.finishOutputs(res); more != nil {
 		ds = append(ds, more...)
 	}
-	f := state.Finish{Result: res.Outcome, Summary: a.summary, Clusters: a.plan.Base.Clusters}
-	for _, d := range ds {
-		if d.Severity == hcl.DiagError {
-			f.Error = d.Summary + ": " + d.Detail
-			break
-		}
-	}
+	f := state.Finish{Result: res.Outcome, Summary: a.summary, Clusters: a.plan.Base.Clusters, Error: firstError(ds)}
 	if err := a.writer.Finish(f); err != nil {
 		ds = append(ds, stateError(err)...)
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -217,7 +216,7 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
 	ds = append(ds, i.place(more)...)
-	return append(ds, s.settle(i, before, resp, &req, ds.HasErrors())...)
+	return append(ds, s.settle(i, before, resp, &req, firstError(ds))...)
 }
 
 const (
@@ -341,9 +340,20 @@ func (s *stepRun) intent(before *state.Record, planned cty.Value) state.Intent {
 	return in
 }
 
-// settle commits the outcome together with the record.
-func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, failed bool) (ds hcl.Diagnostics) {
+// firstError returns the first error as a sentence or two, or "".
+func firstError(ds hcl.Diagnostics) string {
+	for _, d := range ds {
+		if d.Severity == hcl.DiagError {
+			return d.Summary + ": " + d.Detail
+		}
+	}
+	return ""
+}
+
+// settle commits the outcome together with the record. An empty failure means that the provider succeeded.
+func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, failure string) (ds hcl.Diagnostics) {
 	a, c := s.a, s.c
+	failed := failure != ""
 	v := resp.Value
 	if v == cty.NilVal {
 		v = cty.NullVal(cty.DynamicPseudoType)
@@ -352,14 +362,13 @@ func (s *stepRun) settle(i *instance, before *state.Record, resp providers.Apply
 	if !failed {
 		if d := s.consistent(i, plain, req); d != nil {
 			ds = append(ds, d)
-			failed = true
+			failed, failure = true, firstError(ds)
 		}
 	}
-	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, At: a.engine.options.Now().UTC()}
+	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, Error: failure, At: a.engine.options.Now().UTC()}
 	status := state.Ready
 	if failed {
 		status = state.Incomplete
-		out.Error = fmt.Sprintf("%s failed", s.op)
 	}
 	switch {
 	case !plain.IsNull() && plain.IsWhollyKnown():

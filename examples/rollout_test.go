@@ -112,7 +112,8 @@ func wayDown(w *workspace) {
 	for _, o := range []struct{ first, then, why string }{
 		{"linkerd_inbound_policy.shop", "linkerd_authorization_policy.callers", "what refuses goes before what permits"},
 		{"linkerd_server.payment", "linkerd_authorization_policy.payment", "what refuses goes before what permits"},
-		{"linkerd_authorization_policy.", "linkerd_mesh_tls_authentication.", "who refers goes before what is referred to"},
+		{`linkerd_authorization_policy.callers["userservice"]`, `linkerd_mesh_tls_authentication.callers["userservice"]`, "who refers goes before what is referred to"},
+		{"linkerd_authorization_policy.payment", `linkerd_mesh_tls_authentication.callers["paymentservice"]`, "who refers goes before what is referred to"},
 		{"linkerd_inbound_policy.", "linkerd_injection.", "nothing refuses plain text when the proxies go"},
 		{"linkerd_server.", "linkerd_injection.", "nothing refuses plain text when the proxies go"},
 		{"linkerd_injection.", "kubernetes_manifest.shop", "the proxies go before the workloads"},

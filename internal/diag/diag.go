@@ -72,10 +72,16 @@ func For(d *hcl.Diagnostic, address string) *hcl.Diagnostic {
 	return d
 }
 
-// CodeOf returns the code of a finding, or "" for one that HCL itself reported.
+// CodeExpression is the code of what HCL itself finds wrong with an expression: a syntax error, an attribute that a value does not have,
+// a function that fails.
+const CodeExpression Code = "config.expression"
+
+// CodeOf returns the code of a finding; one that HCL itself reported has CodeExpression.
 func CodeOf(d *hcl.Diagnostic) Code {
-	e, _ := d.Extra.(Extra)
-	return e.Code
+	if e, ok := d.Extra.(Extra); ok && e.Code != "" {
+		return e.Code
+	}
+	return CodeExpression
 }
 
 // PathOf returns the attribute that a finding is about, or nil.

@@ -52,7 +52,7 @@ func TestWriteText(t *testing.T) {
 		"clipped, hostile, ASCII": {
 			d: Warning("", "Odd", "Run:\n  meshplan fmt --a-very-long-flag --another-very-long-flag", at(3, 3, val, val+5)),
 			o: TextOptions{Width: 40, ASCII: true},
-			want: `| Warning: Odd
+			want: `| Warning: Odd [config.expression]
 |
 |   on shop.mesh.hcl line 3, in resource "memory_object" "web":
 |     3:   value = "?[31m" # a lon...

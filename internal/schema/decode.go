@@ -21,9 +21,16 @@ const (
 	CodeDeprecated diag.Code = "config.deprecated"
 	// CodeComputed: configuration sets an attribute that only the provider can set.
 	CodeComputed diag.Code = "config.computed"
+	// CodeMissingAttribute: a required attribute or block is not there.
+	CodeMissingAttribute diag.Code = "config.missing-attribute"
+	// CodeWrongType: an attribute's value has another type than the attribute.
+	CodeWrongType diag.Code = "config.wrong-type"
 	// CodeUnknownAttribute: a block or attribute has a name that the type does not have.
 	CodeUnknownAttribute diag.Code = "config.unknown-attribute"
 )
+
+// summaryMissing is the summary of the diagnostic about a required attribute that is null.
+const summaryMissing = "Missing value"
 
 // prepare builds what is derived from the declaration, once.
 func (b *Block) prepare() {
@@ -88,7 +95,7 @@ func (n *NestedBlock) decoder(name string) hcldec.Spec {
 func (a *Attribute) check(name string, v cty.Value) (ds hcl.Diagnostics) {
 	if v.IsNull() {
 		if a.Required {
-			ds = append(ds, diag.Errorf(CodeInvalidValue, "Missing value", "The attribute %q must have a value, but this expression is null.", name))
+			ds = append(ds, diag.Errorf(CodeInvalidValue, summaryMissing, "The attribute %q must have a value, but this expression is null.", name))
 		}
 		return ds
 	}
@@ -150,28 +157,43 @@ func (b *Block) Decode(body hcl.Body, ctx *hcl.EvalContext) (cty.Value, hcl.Diag
 	return b.MarkSensitive(v), ds
 }
 
-// explain improves HCL's diagnostics about names that do not belong here.
-func (b *Block) explain(ds hcl.Diagnostics) hcl.Diagnostics {
-	for i, d := range ds {
-		if d.Summary != "Unsupported argument" && d.Summary != "Unsupported block type" || d.Extra != nil {
-			continue
+// explain improves HCL's diagnostics about names and types, and gives them codes.
+func (b *Block) explain(ds hcl.Diagnostics) (out hcl.Diagnostics) {
+	missing := map[string]bool{}
+	for _, d := range ds {
+		if name, ok := quoted(d.Detail); ok && d.Summary == "Missing required argument" {
+			missing[name] = true
 		}
-		name, ok := quoted(d.Detail)
-		if !ok {
-			continue
-		}
-		out := *d
-		out.Extra = diag.Extra{Code: CodeUnknownAttribute}
-		if a := b.Attributes[name]; a != nil && !a.Settable() {
-			out.Summary = "Attribute cannot be set"
-			out.Detail = fmt.Sprintf("The provider computes %q; configuration can only refer to it. Remove this line.", name)
-			out.Extra = diag.Extra{Code: CodeComputed}
-		} else if !strings.Contains(d.Detail, "Did you mean") {
-			out.Detail += diag.Suggest(name, b.Names())
-		}
-		ds[i] = &out
 	}
-	return ds
+	for _, d := range ds {
+		name, named := quoted(d.Detail)
+		c := *d
+		switch {
+		case d.Extra != nil && d.Summary == summaryMissing && missing[name]:
+			continue // HCL has said so already
+		case d.Extra != nil:
+		case d.Summary == "Missing required argument", strings.HasPrefix(d.Summary, "Missing ") && strings.HasSuffix(d.Summary, " block"), strings.HasPrefix(d.Summary, "Insufficient "):
+			c.Extra = diag.Extra{Code: CodeMissingAttribute}
+		case d.Summary == "Incorrect attribute value type":
+			c.Extra = diag.Extra{Code: CodeWrongType}
+		case named && (d.Summary == "Unsupported argument" || d.Summary == "Unsupported block type"):
+			b.explainName(&c, name)
+		}
+		out = append(out, &c)
+	}
+	return out
+}
+
+// explainName says why a name does not belong into the block.
+func (b *Block) explainName(d *hcl.Diagnostic, name string) {
+	d.Extra = diag.Extra{Code: CodeUnknownAttribute}
+	if a := b.Attributes[name]; a != nil && !a.Settable() {
+		d.Summary = "Attribute cannot be set"
+		d.Detail = fmt.Sprintf("The provider computes %q; configuration can only refer to it. Remove this line.", name)
+		d.Extra = diag.Extra{Code: CodeComputed}
+	} else if !strings.Contains(d.Detail, "Did you mean") {
+		d.Detail += diag.Suggest(name, b.Names())
+	}
 }
 
 func quoted(s string) (string, bool) {
