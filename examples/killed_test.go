@@ -22,7 +22,7 @@ func TestKilledApplyConverges(t *testing.T) {
 	}{
 		{"namespaces", `kubernetes_namespace\.\w+: create\.\.\.`, syscall.SIGKILL},
 		{"definitions", `linkerd_crds\.linkerd: create\.\.\.`, syscall.SIGKILL},
-		{"workloads", `Deployment/shop/\w+"\]: create\.\.\.`, syscall.SIGKILL},
+		{"workloads", `Deployment/shop/\w+\\"\]: create\.\.\.`, syscall.SIGKILL},
 		{"control plane", `linkerd_control_plane\.linkerd: made certificate of webhook policy-validator`, syscall.SIGKILL},
 		{"before injection", `linkerd_injection\.shop: create\.\.\.`, syscall.SIGKILL},
 		{"second wave", `linkerd_injection\.shop: .* wave 2/`, syscall.SIGKILL},

@@ -176,10 +176,11 @@ func (w *workspace) messages(out *result, args ...string) []message {
 	return all
 }
 
-// until runs the program and sends it a signal as soon as a line of its progress matches. It fails when the program ends before.
+// until runs the program and sends it a signal as soon as a line of its progress matches; progress for machines leaves nothing out. It
+// fails when the program ends before.
 func (w *workspace) until(moment string, sig os.Signal, args ...string) result {
 	w.t.Helper()
-	p := w.start(args...)
+	p := w.start(append(args, "--progress", "json")...)
 	p.wait(moment)
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		w.t.Fatal(err)

@@ -62,8 +62,7 @@ func TestReplace(t *testing.T) {
 			t.Error("an odd number of arguments is accepted")
 		}
 	}()
-	odd := []string{"a"}
-	Replace(odd...)
+	Replace(make([]string, 3)...)
 }
 
 func TestUpdateByEnvironment(t *testing.T) {

@@ -12,9 +12,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	//lint:ignore SA1019 the dialers of client-go speak in these types
+	"k8s.io/apimachinery/pkg/util/httpstream"
 )
 
 // Forward opens a connection to a port of a pod through the API server. It needs the verb create (or get, for WebSockets) on pods/portforward. Closing
