@@ -18,14 +18,10 @@ import (
 
 // The codes of diagnostics about providers and types.
 const (
-	// CodeUnknownProvider: no provider of that name is compiled in.
-	CodeUnknownProvider diag.Code = "config.unknown-provider"
 	// CodeUnknownType: the provider has no such resource type or data source.
 	CodeUnknownType diag.Code = "config.unknown-type"
 	// CodeProviderConfig: a provider's configuration depends on something that is not known before planning.
 	CodeProviderConfig diag.Code = "config.provider-unknown"
-	// CodeUnsupported: the configuration uses something that this version cannot do.
-	CodeUnsupported diag.Code = "config.unsupported"
 )
 
 // provider is one configured provider of a world.
@@ -64,12 +60,12 @@ func (w *world) provider(key string, at *hcl.Range) (*provider, hcl.Diagnostics)
 	factory := w.engine.registry[name]
 	if factory == nil {
 		names := w.engine.registry.Names()
-		return nil, hcl.Diagnostics{diag.Error(CodeUnknownProvider, "Unknown provider", fmt.Sprintf("There is no provider %q. Compiled in are: %s.%s",
+		return nil, hcl.Diagnostics{diag.Error(config.CodeUnknownProvider, "Unknown provider", fmt.Sprintf("There is no provider %q. Compiled in are: %s.%s",
 			name, strings.Join(names, ", "), diag.Suggest(name, names)), at)}
 	}
 	cfg := w.module.Providers[key]
 	if cfg == nil && alias != "" {
-		return nil, hcl.Diagnostics{diag.Error(CodeUnknownProvider, "Unknown provider configuration",
+		return nil, hcl.Diagnostics{diag.Error(config.CodeUnknownProvider, "Unknown provider configuration",
 			fmt.Sprintf("There is no block provider %q with alias = %q.%s", name, alias, diag.Suggest(key, slices.Collect(maps.Keys(w.module.Providers)))), at)}
 	}
 	p := &provider{key: key, name: name, instance: factory(), cfg: cfg}

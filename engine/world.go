@@ -208,7 +208,7 @@ func (w *world) addResource(c *config.Resource) (*resource, hcl.Diagnostics) {
 		return nil, append(ds, prov.unknownType(c))
 	}
 	if c.Lifecycle.CreateBeforeDestroy {
-		ds = append(ds, diag.Error(CodeUnsupported, "Unsupported lifecycle setting",
+		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported lifecycle setting",
 			"create_before_destroy is not supported by this version: names in a cluster are unique, so the old object is deleted first. Remove this setting.", &c.Lifecycle.Range))
 	}
 	add := func(into *[]lang.Reference, e hcl.Expression) {

@@ -94,7 +94,6 @@ func (t object) Plan(ctx context.Context, req providers.PlanRequest) (providers.
 	if o == nil {
 		return res, append(ds, diag.Errorf(kube.CodeRecord, "Object was not planned", "%s is missing from its own plan. Please report this.", kube.RefOf(desired.Object)))
 	}
-	res.Notes = append(res.Notes, o.Notes...)
 	switch o.Action {
 	case kube.Create, kube.Replace:
 		attrs["uid"] = cty.UnknownVal(cty.String)

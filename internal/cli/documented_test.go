@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/meshplan/meshplan/internal/schema"
+)
+
+// TestTypesAreDocumented checks that every resource type and data source of the program is described, attribute by attribute, with an
+// example, and that the README names it.
+func TestTypesAreDocumented(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := builtin(connection{dir: ".", logger: hclog.NewNullLogger()})
+	for _, name := range registry.Names() {
+		p := registry[name]()
+		checkBlock(t, "provider "+name, p.Schema())
+		types := map[string]*schema.Resource{}
+		for n, r := range p.ResourceTypes() {
+			types[n] = r.Schema()
+		}
+		for n, d := range p.DataSources() {
+			types["data "+n] = d.Schema()
+		}
+		for n, s := range types {
+			if s.Summary == "" || s.Description == "" || s.Example == "" {
+				t.Errorf("%s needs a summary, a description and an example", n)
+			}
+			checkBlock(t, n, &s.Block)
+			if bare := strings.TrimPrefix(n, "data "); !strings.Contains(string(readme), "`"+bare+"`") {
+				t.Errorf("the README does not name %s", n)
+			}
+		}
+	}
+}
+
+func checkBlock(t *testing.T, where string, b *schema.Block) {
+	t.Helper()
+	for name, a := range b.Attributes {
+		if a.Description == "" {
+			t.Errorf("%s: the attribute %s is not described", where, name)
+		}
+	}
+	for name, n := range b.Blocks {
+		if n.Description == "" {
+			t.Errorf("%s: the block %s is not described", where, name)
+		}
+		checkBlock(t, where+"."+name, &n.Block)
+	}
+}
