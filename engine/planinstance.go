@@ -189,7 +189,7 @@ func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
 			return true
 		}
 	}
-	return string(rec.private) != string(rec.Private) || !same(plainOf(rec.live), rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
+	return string(rec.private) != string(rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
 }
 
 // replace plans a new object in the place of the old one.

@@ -230,8 +230,7 @@ func (w *world) checkConfig(i *instance, config cty.Value) (ds hcl.Diagnostics) 
 	if i.res.schema.Validate == nil {
 		return nil
 	}
-	plain, _ := config.UnmarkDeep()
-	for _, p := range i.res.schema.Validate(plain) {
+	for _, p := range i.res.schema.Validate(plainOf(config)) {
 		ds = append(ds, problem(p))
 	}
 	return i.place(ds)

@@ -180,8 +180,11 @@ func (w *world) drift() (out []*plans.Change) {
 		if rec.unresolved || rec.failed {
 			continue
 		}
-		plain, _ := unmark(rec.live)
 		before := rec.sealed.Plain
+		if same(rec.live, before) {
+			continue
+		}
+		plain, _ := unmark(rec.live)
 		if same(plain, before) || w.sameButSecrets(rec, plain) {
 			continue
 		}

@@ -216,7 +216,28 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
 	ds = append(ds, i.place(more)...)
+	if ds.HasErrors() && s.op == plans.OpCreate && (resp.Value == cty.NilVal || plainOf(resp.Value).IsNull()) {
+		found, known := s.look(ctx, t, &req)
+		if !known {
+			return ds // the intent stays without outcome: the next run looks again
+		}
+		resp = found
+	}
 	return append(ds, s.settle(i, before, resp, &req, firstError(ds))...)
+}
+
+// lookTimeout bounds the look at an object after its creation failed; the run may be stopping.
+const lookTimeout = 10 * time.Second
+
+// look finds out whether a creation that failed made the object nevertheless, as when the answer was lost.
+func (s *stepRun) look(ctx context.Context, t providers.ResourceType, req *providers.ApplyRequest) (providers.ApplyResponse, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: req.Planned, Private: req.PlannedPrivate, Unresolved: true}})
+	if ds.HasErrors() || len(got) != 1 || got[0].Diagnostics.HasErrors() {
+		return providers.ApplyResponse{}, false
+	}
+	return providers.ApplyResponse{Value: got[0].Value, Private: got[0].Private}, true
 }
 
 const (

@@ -50,6 +50,9 @@ func same(a, b cty.Value) bool {
 	if a == cty.NilVal || b == cty.NilVal {
 		return a == b
 	}
+	if a.RawEquals(b) { // looking for marks costs more than comparing
+		return true
+	}
 	a, b = plainOf(a), plainOf(b)
 	if a.IsNull() && b.IsNull() {
 		return true

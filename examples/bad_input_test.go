@@ -110,22 +110,16 @@ func TestBadEnvironment(t *testing.T) {
 		checkRefused(w, []complaint{{"k8s.forbidden", "settings.mesh.hcl", `provider "`, []string{"get namespaces", "kube-system", "kubectl create clusterrole"}}})
 	})
 	t.Run("missing permission", func(t *testing.T) {
-		allow(t, "reader", map[string]any{"apiGroups": []any{"", "apps", "apiextensions.k8s.io", "admissionregistration.k8s.io"}, "resources": []any{"namespaces", "nodes", "services", "deployments", "pods"}, "verbs": []any{"get", "list", "patch"}})
-		w := &workspace{t: t, dir: w.dir, env: append(w.env, "KUBECONFIG="+testenv.UserKubeconfig(t, "reader"))}
-		r := w.diagnose("apply", "--auto-approve", "--summary")
-		if r.code != 1 {
-			t.Errorf("exit code %d, want 1\n%s", r.code, r.text())
+		allow(t, "reader", map[string]any{"apiGroups": []any{""}, "resources": []any{"namespaces"}, "verbs": []any{"get", "list"}})
+		w := newWorkspace(t, "")
+		w.env = append(w.env, "KUBECONFIG="+testenv.UserKubeconfig(t, "reader"), "MESHPLAN_VAR_namespace=shop")
+		w.write("maps.mesh.hcl", twoMaps)
+		// Planning takes the object for absent, as read-only credentials must do; the write says what is missing.
+		r := w.diagnose("apply", "--auto-approve", "--target", "kubernetes_manifest.settings")
+		if r.code != 3 || len(r.found) != 1 || r.found[0].Code != "k8s.forbidden" || r.found[0].Range == nil || r.found[0].Range.Start.Line != w.lineOf("maps.mesh.hcl", `"settings" {`) {
+			t.Errorf("exit code %d, want 3 and one k8s.forbidden at the object's block\n%s", r.code, r.text())
 		}
-		seen := false
-		for _, f := range r.found {
-			if f.Code != "k8s.forbidden" {
-				t.Errorf("unexpected %s: %s", f.Code, f.Detail)
-			}
-			seen = seen || f.Range != nil && f.Range.Filename == "workloads.mesh.hcl" && strings.Contains(f.Detail, "configmaps") && strings.Contains(f.Detail, "shop/mesh-traffic")
-		}
-		if !seen {
-			t.Errorf("nobody says that configmaps are needed for shop/mesh-traffic:\n%s", r.text())
-		}
+		contains(t, r, words(r.stderr), "may not create configmaps in namespace shop (ConfigMap shop/settings)", "kubectl create role", "--verb=create --resource=configmaps --namespace shop")
 	})
 	t.Run("somebody else's object", func(t *testing.T) {
 		theirs := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "mesh-traffic"}, "data": map[string]any{"theirs": "yes"}}}

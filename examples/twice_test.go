@@ -83,8 +83,13 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Error("the second operator changed the state")
 	}
 
-	if err := first.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	for _, answer := range []string{"Interrupt again to abort", ""} { // the first one lets what is in flight finish
+		if err := first.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if answer != "" {
+			first.wait(answer)
+		}
 	}
 	stopped := first.end()
 	if stopped.code != 130 {
@@ -125,7 +130,7 @@ func TestSavedPlanGoesStale(t *testing.T) {
 			if r.code != 5 {
 				t.Errorf("exit code %d, want 5\n%s", r.code, r.text())
 			}
-			contains(t, r, words(r.stderr), says, "meshplan plan")
+			contains(t, r, words(r.stderr), says, "lan again")
 			if digest(t, w.state()) != before {
 				t.Error("the state was changed")
 			}
@@ -140,11 +145,14 @@ func TestSavedPlanGoesStale(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := testenv.Dynamic(t).Resource(configMaps).Namespace(namespace).Patch(t.Context(), "settings", types.MergePatchType,
-		[]byte(`{"data":{"mode":"theirs"}}`), metav1.PatchOptions{FieldManager: "somebody-else"}); err != nil {
+	if err := testenv.Dynamic(t).Resource(configMaps).Namespace(namespace).Delete(t.Context(), "settings", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	refuse("changed object", w, "settings", "apply", "edited.plan")
+	gone := w.diagnose("apply", "edited.plan") // only the write itself can notice
+	if gone.code != 3 || len(gone.found) != 1 || gone.found[0].Code != "k8s.gone" {
+		t.Errorf("an object that is gone: exit code %d, want 3 and k8s.gone\n%s", gone.code, gone.text())
+	}
+	contains(t, gone, words(gone.stderr), "ConfigMap "+namespace+"/settings", "was deleted since the plan was made. Plan again")
 
 	other := newWorkspace(t, "")
 	other.env = w.env

@@ -88,8 +88,12 @@ func (b *Block) ReplacePaths(prior, planned cty.Value) []cty.Path {
 		if a == nil || !a.Replace {
 			continue
 		}
-		was, _ := p.GetAttr(name).UnmarkDeep()
-		now, _ := n.GetAttr(name).UnmarkDeep()
+		was, now := p.GetAttr(name), n.GetAttr(name)
+		if was.RawEquals(now) {
+			continue
+		}
+		was, _ = was.UnmarkDeep()
+		now, _ = now.UnmarkDeep()
 		if !was.RawEquals(now) {
 			out = append(out, cty.GetAttrPath(name))
 		}
