@@ -12,8 +12,8 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "state",
-		Short:   "Look into the state",
-		Long:    "Looks into the state: the record of every instance that meshplan manages. It never touches the cluster and takes no lock.",
+		Short:   "Look into the state, or correct it",
+		Long:    "Looks into the state, or corrects it: the record of every instance that meshplan manages. It never touches the cluster; list and show take no lock.",
 		Example: "  meshplan state list\n  meshplan state show linkerd_trust_anchor.main",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -23,7 +23,7 @@ func (a *app) stateCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(a.stateListCommand(), a.stateShowCommand())
+	cmd.AddCommand(a.stateListCommand(), a.stateShowCommand(), a.stateRmCommand(), a.stateMvCommand())
 	return cmd
 }
 

@@ -78,7 +78,7 @@ func named(name, suffix string) bool {
 }
 
 func noConfiguration(dir string, entries []fs.DirEntry) *hcl.Diagnostic {
-	detail := fmt.Sprintf("The directory %q has no file that ends in %s or %s%s. Name another directory with -C, or start one with \"meshplan init\".",
+	detail := fmt.Sprintf("The directory %q has no file that ends in %s or %s%s. Name another directory with -C, or write the first resource block into main.mesh.hcl.",
 		dir, configSuffix, configSuffix, jsonSuffix)
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".tf") {

@@ -71,7 +71,7 @@ func blockKinds() map[string]blockKind {
 		"module":   {labels: []string{"name"}, hint: later + "Until then declare the resources in this directory."},
 		"check":    {labels: []string{"name"}, hint: later + "Until then use a precondition or postcondition of a resource, or a linkerd_gate."},
 		"moved":    {hint: later + "Until then use \"meshplan state mv\"."},
-		"import":   {hint: later + "Until then use \"meshplan import\"."},
+		"import":   {hint: later + "Until then set on_exists = \"adopt\" on the resource."},
 		"removed":  {hint: later + "Until then use \"meshplan state rm\", and then delete the resource block."},
 		"terraform": {hint: "They belong to Terraform. Settings stand in a block \"meshplan\" here, as in meshplan { required_version = \">= 0.1\" }; " +
 			"providers are compiled in and need no required_providers."},

@@ -260,7 +260,7 @@ func (s *single) found(req providers.ReadRequest, desired kube.Desired, state ku
 func recordOf(private []byte) (kube.Record, hcl.Diagnostics) {
 	rec, err := kube.DecodeRecord(private)
 	if err != nil {
-		return rec, hcl.Diagnostics{diag.Errorf(kube.CodeRecord, "Record not readable", "What was recorded about the objects cannot be read: %s. `meshplan state recover` rebuilds it from the marks on live objects.", err)}
+		return rec, hcl.Diagnostics{diag.Errorf(kube.CodeRecord, "Record not readable", "What was recorded about the objects cannot be read: %s. Restore the state from a backup, or let meshplan forget the object (`meshplan state rm`) and adopt it again.", err)}
 	}
 	return rec, nil
 }

@@ -114,7 +114,7 @@ func damaged(path string, err error) error {
 	if errors.As(err, &corrupt) {
 		return err
 	}
-	hint := "rebuild it from the live objects with `meshplan state recover`"
+	hint := "restore it from a backup of your own"
 	for n := 1; n <= backups; n++ {
 		if _, statErr := os.Stat(backupPath(path, n)); statErr == nil {
 			hint = fmt.Sprintf("move it away and copy %s into its place, or %s", backupPath(path, n), hint)

@@ -93,7 +93,7 @@ func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic
 	if r.Name != "" {
 		detail += fmt.Sprintf(" (%s)", r)
 	}
-	detail += fmt.Sprintf(". Grant it, for instance with `kubectl create %s meshplan --verb=%s --resource=%s%s` and a binding; `meshplan rbac` prints everything that a configuration needs.", kind, verb, qualified, flag)
+	detail += fmt.Sprintf(". Grant it, for instance with `kubectl create %s meshplan --verb=%s --resource=%s%s` and a binding.", kind, verb, qualified, flag)
 	if strings.Contains(s.Message, "quota") || strings.Contains(s.Message, "is forbidden: violates") || strings.Contains(s.Message, "because it is being terminated") {
 		detail = fmt.Sprintf("The API server does not admit %s: %s", r, c.words(s, r)) // an admission plugin, not RBAC
 	}

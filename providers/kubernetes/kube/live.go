@@ -123,13 +123,13 @@ func (c *Cluster) mayTake(owner providers.Owner, r Ref, rec *ObjectRecord, o Set
 	case whose == sibling:
 		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another resource", "%s is already managed as %s in the same state. Two resources cannot manage one object: remove one of them, or declare a `moved` block.", r, mark)}
 	case whose == foreigner:
-		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Remove it there first (`meshplan state rm`), then import or adopt it here.", r, diag.Scrub(mark))}
+		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Remove it there first (`meshplan state rm`), then adopt it here.", r, diag.Scrub(mark))}
 	case sameObject: // our mark was removed by hand
 		return false, nil
 	case o.OnExists == OnExistsAdopt:
 		return true, nil
 	}
-	return false, hcl.Diagnostics{diag.Errorf(CodeExists, "Object exists already", "%s exists and is not managed by this state; its fields are set by %s. Set `on_exists = \"adopt\"` to take it over, `meshplan import` it, or choose another name.",
+	return false, hcl.Diagnostics{diag.Errorf(CodeExists, "Object exists already", "%s exists and is not managed by this state; its fields are set by %s. Set `on_exists = \"adopt\"` to take it over, or choose another name.",
 		r, strings.Join(managers(live), ", "))}
 }
 

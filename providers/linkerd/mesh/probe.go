@@ -46,7 +46,7 @@ func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wante
 			}
 			return hcl.Diagnostics{diag.Errorf(CodeNoInjector, "Injector does not answer",
 				"A pod of %s in namespace %q was admitted without a proxy or without the settings asked for, so a restart would not mesh anything and was not begun. "+
-					"Check that the proxy injector's pods are ready (`meshplan linkerd check`), that its webhook configuration has a valid certificate, and that nothing excludes the namespace.",
+					"Check that the proxy injector's pods are ready (data source linkerd_check), that its webhook configuration has a valid certificate, and that nothing excludes the namespace.",
 				w.Name, w.Ref.Namespace)}
 		}
 		step.Progress(providers.Progress{Message: "waiting for the proxy injector to answer", Waiting: true})
