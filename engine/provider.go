@@ -108,16 +108,22 @@ func (w *world) configureProviders(ctx context.Context) (ds hcl.Diagnostics) {
 				"The configuration of a provider may use variables and locals, but nothing that is only known after other resources have been read or applied.", at))
 			continue
 		}
-		for _, d := range p.instance.Configure(ctx, v) {
-			if d.Subject == nil {
-				c := *d
-				c.Subject = at
-				d = &c
-			}
-			ds = append(ds, d)
-		}
+		ds = append(ds, p.place(p.instance.Configure(ctx, v))...)
 	}
 	return ds
+}
+
+// place points diagnostics of a provider at its block, or at nothing when it has none.
+func (p *provider) place(ds hcl.Diagnostics) hcl.Diagnostics {
+	out := make(hcl.Diagnostics, len(ds))
+	for i, d := range ds {
+		c := *d
+		if c.Subject == nil && p.cfg != nil {
+			c.Subject = &p.cfg.DeclRange
+		}
+		out[i] = &c
+	}
+	return out
 }
 
 // identify asks the providers what they are connected to, and refuses a state that belongs elsewhere.
@@ -131,7 +137,7 @@ func (w *world) identify(ctx context.Context) (map[string]string, hcl.Diagnostic
 			continue
 		}
 		got, more := id.Identity(ctx)
-		ds = append(ds, more...)
+		ds = append(ds, p.place(more)...)
 		if more.HasErrors() {
 			return out, ds // one unreachable cluster is enough to know
 		}

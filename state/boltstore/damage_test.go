@@ -72,7 +72,7 @@ func TestDamaged(t *testing.T) {
 			ok(t, os.WriteFile(path, b, 0o600))
 			s := open(t, path)
 			var corrupt *state.CorruptError
-			if _, err := s.Snapshot(ctx); !errors.As(err, &corrupt) || corrupt.Path != path || !strings.Contains(err.Error(), "state recover") {
+			if _, err := s.Snapshot(ctx); !errors.As(err, &corrupt) || corrupt.Path != path || !strings.Contains(err.Error(), "restore it from a backup") {
 				t.Errorf("Snapshot = %v, want a CorruptError that says what to do", err)
 			}
 			if _, err := s.Runs(ctx); !errors.As(err, &corrupt) {
