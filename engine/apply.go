@@ -29,7 +29,9 @@ type applier struct {
 	mu      sync.Mutex // guards the fields below
 	ds      hcl.Diagnostics
 	summary state.Summary
-	running map[int]bool
+	running map[int]*stepRun
+	// stopping says that the run was told to stop.
+	stopping bool
 }
 
 // Apply carries a plan out under the state's lock. It refuses a plan that no longer fits (CodeStale, CodeForeign) before
@@ -81,7 +83,7 @@ func (e *Engine) applyLocked(ctx context.Context, session state.Session, c *conf
 		return nil, ds
 	}
 	w.identity, w.applying = state.Identity{Lineage: p.Base.Lineage, Key: p.Base.Key}, true
-	a := &applier{world: w, plan: p, session: session, done: map[int]bool{}, running: map[int]bool{}}
+	a := &applier{world: w, plan: p, session: session, done: map[int]bool{}, running: map[int]*stepRun{}}
 	earlier, ds2 := a.earlier(ctx, runs, hash)
 	if ds = append(ds, ds2...); ds.HasErrors() {
 		return nil, ds
@@ -299,10 +301,16 @@ func (a *applier) watchStop(ctx context.Context, stop <-chan struct{}, drain con
 	}
 	a.mu.Lock()
 	var flying []addr.Instance
-	for n := range a.running {
-		flying = append(flying, a.plan.Changes[a.plan.Steps[n].Change].Addr)
+	var runs []*stepRun
+	a.stopping = true
+	for _, run := range a.running {
+		flying = append(flying, run.c.Addr)
+		runs = append(runs, run)
 	}
 	a.mu.Unlock()
+	for _, run := range runs {
+		run.stop()
+	}
 	slices.SortFunc(flying, addr.Compare)
 	a.engine.emit(Stopping{InFlight: flying})
 	drain(errStopped)
@@ -352,8 +360,11 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 			res.Critical = append(res.Critical, s.Addr)
 		}
 	}
+	a.mu.Lock()
+	stopping := a.stopping
+	a.mu.Unlock()
 	switch {
-	case len(res.Canceled) > 0 || ctx.Err() != nil:
+	case len(res.Canceled) > 0 || ctx.Err() != nil || stopping && len(res.Failed) > 0:
 		res.Outcome = state.Interrupted
 	case len(res.Failed) > 0:
 		res.Outcome = state.Failed

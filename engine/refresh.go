@@ -167,8 +167,9 @@ func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 			ds = append(ds, diag.FromError(CodeState, "State cannot be read", err, nil)...)
 			continue
 		}
-		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Private: in.Private, Status: state.Incomplete, Run: in.Run}
-		w.records[in.Addr] = &record{Record: r, sealed: v, live: v.Plain, private: in.Private, unresolved: true}
+		// What the provider planned to record is not what it recorded: it gets nothing to go by but the value.
+		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Status: state.Incomplete, Run: in.Run}
+		w.records[in.Addr] = &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
 	}
 	return ds
 }

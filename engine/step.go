@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,10 +33,11 @@ func (a *applier) visit(ctx context.Context, n int, slot *dag.Slot) error {
 	}
 	started := a.engine.options.Now()
 	a.engine.emit(StepStarted{Step: a.step(n)})
-	a.mu.Lock()
-	a.running[n] = true
-	a.mu.Unlock()
 	run := &stepRun{a: a, n: n, c: c, op: s.Op, started: started, slot: slot}
+	a.mu.Lock()
+	a.running[n] = run
+	run.stopped = a.stopping
+	a.mu.Unlock()
 	var ds hcl.Diagnostics
 	if s.Op == plans.OpRead {
 		ds = a.readNow(ctx, c)
@@ -133,8 +135,11 @@ type stepRun struct {
 	op      plans.Op
 	started time.Time
 
-	mu   sync.Mutex // guards slot and released
-	slot *dag.Slot
+	mu       sync.Mutex // guards the fields below
+	slot     *dag.Slot
+	released bool                    // it only waits now
+	stopped  bool                    // the run is stopping
+	cancel   context.CancelCauseFunc // ends the operation; nil before it begins
 }
 
 func (s *stepRun) Progress(p providers.Progress) {
@@ -146,6 +151,23 @@ func (s *stepRun) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slot.Release()
+	s.released = true
+	s.giveUp()
+}
+
+// stop tells the step that the run is stopping: writes finish, waits end.
+func (s *stepRun) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	s.giveUp()
+}
+
+// giveUp ends the operation if it only waits and the run is stopping. The caller holds the mutex.
+func (s *stepRun) giveUp() {
+	if s.stopped && s.released && s.cancel != nil {
+		s.cancel(errStopped)
+	}
 }
 
 func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
@@ -211,8 +233,13 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 	}
 	opCtx, cancel := i.deadline(ctx, operation(s.op))
 	defer cancel()
+	opCtx, end := context.WithCancelCause(opCtx)
+	defer end(nil)
+	s.mu.Lock()
+	s.cancel = end
+	s.mu.Unlock()
 	resp, more := t.Apply(opCtx, req)
-	if more.HasErrors() && opCtx.Err() != nil && ctx.Err() == nil {
+	if more.HasErrors() && errors.Is(opCtx.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
 	ds = append(ds, i.place(more)...)
@@ -233,7 +260,7 @@ const lookTimeout = 10 * time.Second
 func (s *stepRun) look(ctx context.Context, t providers.ResourceType, req *providers.ApplyRequest) (providers.ApplyResponse, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
-	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: req.Planned, Private: req.PlannedPrivate, Unresolved: true}})
+	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: req.Planned, Unresolved: true}})
 	if ds.HasErrors() || len(got) != 1 || got[0].Diagnostics.HasErrors() {
 		return providers.ApplyResponse{}, false
 	}

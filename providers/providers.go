@@ -187,7 +187,7 @@ type ReadRequest struct {
 	Value   cty.Value
 	Private []byte
 	// Unresolved says that a write was begun whose outcome is unknown: look for the object by its name, and take it only when it
-	// carries the owner's mark.
+	// carries the owner's mark. Private is empty when it was a creation.
 	Unresolved bool
 }
 

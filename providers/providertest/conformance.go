@@ -40,7 +40,7 @@ func Run(t *testing.T, c Case) {
 		r.unchanged(t, again.Value, again.Private)
 	})
 	t.Run("unresolved creation is found", func(t *testing.T) {
-		got := r.read(t, providers.ReadRequest{Owner: c.Owner, Value: value, Private: private, Unresolved: true})
+		got := r.read(t, providers.ReadRequest{Owner: c.Owner, Value: value, Unresolved: true})
 		if got.Value.IsNull() {
 			t.Error("the object carries its owner's mark and was not found")
 		}
