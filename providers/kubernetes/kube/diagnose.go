@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/meshplan/meshplan/internal/diag"
 )
@@ -53,7 +56,7 @@ func (c *Cluster) diagnose(err error, verb string, r Ref) *hcl.Diagnostic {
 		return diag.Errorf(CodeRequest, "Namespace does not exist", "%s needs the namespace %s, which does not exist. Create it, or declare it as a kubernetes_namespace of this configuration.", r, r.Namespace)
 	case s.Code == http.StatusRequestEntityTooLarge || strings.Contains(s.Message, "etcdserver: request is too large"):
 		return diag.Errorf(CodeInvalid, "Object too large", "%s is larger than the API server takes (about 1.5 MiB, and 1 MiB of data in a ConfigMap or Secret). Split it.", r)
-	case s.Code == http.StatusUnprocessableEntity || s.Code == http.StatusBadRequest:
+	case s.Code == http.StatusUnprocessableEntity || s.Code == http.StatusBadRequest || strings.Contains(s.Message, "failed to create typed patch object"):
 		return diag.Errorf(CodeInvalid, "Object not valid", "The API server refuses %s: %s", r, c.words(s, r))
 	}
 	return diag.Errorf(CodeRequest, "Request failed", "To %s %s failed: %s", verb, r, c.words(s, r))
@@ -61,7 +64,10 @@ func (c *Cluster) diagnose(err error, verb string, r Ref) *hcl.Diagnostic {
 
 func (c *Cluster) unreachable(err *UnreachableError) *hcl.Diagnostic {
 	if errors.Is(err, errNoServer) {
-		return diag.Errorf(CodeUnreachable, "No Kubernetes cluster", "No kubeconfig names a cluster for %s. Set KUBECONFIG, pass --kubeconfig, or set `context` in the provider block.", c.Name())
+		return diag.Errorf(CodeUnreachable, "No Kubernetes cluster", "No kubeconfig names a cluster for %s; looked at %s. Set KUBECONFIG, pass --kubeconfig, or set `context` in the provider block.", c.Name(), c.kubeconfigs())
+	}
+	if missing := c.connection.Context; missing != "" && strings.Contains(err.Error(), "does not exist") && strings.Contains(err.Error(), "context") {
+		return diag.Errorf(CodeUnreachable, "No such context", "The kubeconfig (%s) has no context %q. It has %s.", c.kubeconfigs(), missing, c.contexts())
 	}
 	host := ""
 	if c.clients != nil {
@@ -71,8 +77,30 @@ func (c *Cluster) unreachable(err *UnreachableError) *hcl.Diagnostic {
 		c.Name(), host, sentence(diag.Scrub(err.Error())))
 }
 
+// kubeconfigs names the files in which contexts are looked for.
+func (c *Cluster) kubeconfigs() string {
+	if c.options.Kubeconfig != "" {
+		return c.options.Kubeconfig
+	}
+	return strings.Join(clientcmd.NewDefaultClientConfigLoadingRules().GetLoadingPrecedence(), ", ")
+}
+
+// contexts lists what there is to choose from.
+func (c *Cluster) contexts() string {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.options.Kubeconfig
+	config, err := rules.Load()
+	if err != nil || len(config.Contexts) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(config.Contexts)), ", ")
+}
+
 // forbidden names what RBAC must allow, and how.
 func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic {
+	if m := refusal.FindStringSubmatch(s.Message); m != nil { // the server knows better than the caller what was refused
+		return c.notAllowed(m[1], m[2], Ref{Group: m[3], Namespace: m[4]})
+	}
 	resource := strings.ToLower(r.Kind)
 	c.discovery.mu.Lock()
 	if m, ok := c.discovery.find(schema.GroupVersionKind{Group: r.Group, Kind: r.Kind}); ok {
@@ -82,6 +110,17 @@ func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic
 	if resource == "namespace" && r.Group == "" {
 		resource = "namespaces" // known without discovery
 	}
+	if strings.Contains(s.Message, "quota") || strings.Contains(s.Message, "is forbidden: violates") || strings.Contains(s.Message, "because it is being terminated") {
+		return diag.Errorf(CodeForbidden, "Not allowed", "The API server does not admit %s: %s", r, c.words(s, r)) // an admission plugin, not RBAC
+	}
+	return c.notAllowed(verb, resource, r)
+}
+
+// refusal is how RBAC says no.
+var refusal = regexp.MustCompile(`cannot (\S+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?`)
+
+// notAllowed says what RBAC must grant, and how. The name of the object is left out when it is not known.
+func (c *Cluster) notAllowed(verb, resource string, r Ref) *hcl.Diagnostic {
 	qualified, scope, kind, flag := resource, "in the whole cluster", "clusterrole", ""
 	if r.Group != "" {
 		qualified += "." + r.Group
@@ -94,9 +133,6 @@ func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic
 		detail += fmt.Sprintf(" (%s)", r)
 	}
 	detail += fmt.Sprintf(". Grant it, for instance with `kubectl create %s meshplan --verb=%s --resource=%s%s` and a binding.", kind, verb, qualified, flag)
-	if strings.Contains(s.Message, "quota") || strings.Contains(s.Message, "is forbidden: violates") || strings.Contains(s.Message, "because it is being terminated") {
-		detail = fmt.Sprintf("The API server does not admit %s: %s", r, c.words(s, r)) // an admission plugin, not RBAC
-	}
 	return diag.Errorf(CodeForbidden, "Not allowed", "%s", detail)
 }
 

@@ -51,17 +51,18 @@ func fieldText(p fieldpath.Path) string {
 	return strings.TrimSuffix(b.String(), ".")
 }
 
-// digestOfEffect is what the reader of a plan approves: the fields that change and what they become.
-func digestOfEffect(key []byte, dry *unstructured.Unstructured, manager string, changes []string) string {
-	after := map[string]any{}
-	fieldsOf(entryOf(dry.GetManagedFields(), manager)).Leaves().Iterate(func(p fieldpath.Path) {
+// digestOfEffect is what the reader of a plan approves: the fields that change, from what and to what.
+func digestOfEffect(key []byte, live, dry *unstructured.Unstructured, manager string, changes []string) string {
+	before, after := map[string]any{}, map[string]any{}
+	ours := fieldsOf(entryOf(live.GetManagedFields(), manager)).Union(fieldsOf(entryOf(dry.GetManagedFields(), manager)))
+	ours.Leaves().Iterate(func(p fieldpath.Path) {
 		text := fieldText(p)
 		if _, ok := slices.BinarySearch(changes, text); ok {
-			v, _ := resolve(dry.Object, p)
-			after[text] = v
+			before[text], _ = resolve(live.Object, p)
+			after[text], _ = resolve(dry.Object, p)
 		}
 	})
-	return Digest(key, []any{changes, after})
+	return Digest(key, []any{changes, before, after})
 }
 
 // soleOwned returns the fields that go away because nobody but us owned them.

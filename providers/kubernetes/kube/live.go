@@ -76,7 +76,7 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	}
 	changes, ownership := effect(live, dry, managerOf(o))
 	e.plan.Changes = changes
-	e.effect = digestOfEffect(owner.Key, dry, managerOf(o), changes)
+	e.effect = digestOfEffect(owner.Key, live, dry, managerOf(o), changes)
 	if dropped := soleOwned(live, dry, managerOf(o), changes); len(dropped) > 0 {
 		e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("no longer sets %s: the server's default applies", strings.Join(dropped, ", ")))
 	}
