@@ -243,7 +243,7 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
 	ds = append(ds, i.place(more)...)
-	if ds.HasErrors() && s.op == plans.OpCreate && (resp.Value == cty.NilVal || plainOf(resp.Value).IsNull()) {
+	if ds.HasErrors() && !diag.AllRefused(more) && s.op == plans.OpCreate && (resp.Value == cty.NilVal || plainOf(resp.Value).IsNull()) {
 		found, known := s.look(ctx, t, &req)
 		if !known {
 			return ds // the intent stays without outcome: the next run looks again

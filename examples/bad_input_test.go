@@ -103,7 +103,7 @@ func TestBadEnvironment(t *testing.T) {
 	})
 	t.Run("context that is not there", func(t *testing.T) {
 		w := &workspace{t: t, dir: w.dir, env: w.env}
-		checkRefused(w, []complaint{{"k8s.unreachable", "settings.mesh.hcl", `provider "`, []string{`context "production" does not exist`}}}, "--context", "production")
+		checkRefused(w, []complaint{{"k8s.unreachable", "settings.mesh.hcl", `provider "`, []string{`has no context "production"`, "It has "}}}, "--context", "production")
 	})
 	t.Run("no permission at all", func(t *testing.T) {
 		w := &workspace{t: t, dir: w.dir, env: append(w.env, "KUBECONFIG="+testenv.UserKubeconfig(t, "nobody"))}

@@ -28,6 +28,8 @@ type Extra struct {
 	Path cty.Path // the attribute in the resource's configuration, when only the provider knew it
 	// Address names the resource instance which the finding is about; empty when it is about none.
 	Address string
+	// Refused says that the system said no to a write, so that nothing was changed by it.
+	Refused bool
 }
 
 // Error returns an error with a code. The subject may be nil when no position is known.
@@ -70,6 +72,24 @@ func For(d *hcl.Diagnostic, address string) *hcl.Diagnostic {
 	e.Address = address
 	d.Extra = e
 	return d
+}
+
+// Refused says that the system said no to a write, so that nothing was changed by it, and returns d.
+func Refused(d *hcl.Diagnostic) *hcl.Diagnostic {
+	e, _ := d.Extra.(Extra)
+	e.Refused = true
+	d.Extra = e
+	return d
+}
+
+// AllRefused reports whether there are errors, and each of them is a refusal.
+func AllRefused(ds hcl.Diagnostics) bool {
+	for _, d := range ds {
+		if e, _ := d.Extra.(Extra); d.Severity == hcl.DiagError && !e.Refused {
+			return false
+		}
+	}
+	return ds.HasErrors()
 }
 
 // CodeExpression is the code of what HCL itself finds wrong with an expression: a syntax error, an attribute that a value does not have,

@@ -39,3 +39,10 @@ func TestScrub(t *testing.T) {
 		t.Errorf("Scrub = %q", got)
 	}
 }
+
+func TestRefused(t *testing.T) {
+	no, other := Refused(Errorf("a.b", "s", "d")), Errorf("a.b", "s", "d")
+	if !AllRefused(hcl.Diagnostics{no, Warningf("a.c", "s", "d")}) || AllRefused(hcl.Diagnostics{no, other}) || AllRefused(nil) || CodeOf(no) != "a.b" {
+		t.Error("a refusal is an error that changed nothing")
+	}
+}

@@ -25,7 +25,15 @@ func (c *Cluster) Diagnose(err error, verb string, r Ref) hcl.Diagnostics {
 	if err == nil {
 		return nil
 	}
-	return hcl.Diagnostics{c.diagnose(err, verb, r)}
+	d := c.diagnose(err, verb, r)
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		switch status.Status().Code {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
+			diag.Refused(d) // the server decided before it stored anything
+		}
+	}
+	return hcl.Diagnostics{d}
 }
 
 func (c *Cluster) diagnose(err error, verb string, r Ref) *hcl.Diagnostic {
@@ -98,9 +106,6 @@ func (c *Cluster) contexts() string {
 
 // forbidden names what RBAC must allow, and how.
 func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic {
-	if m := refusal.FindStringSubmatch(s.Message); m != nil { // the server knows better than the caller what was refused
-		return c.notAllowed(m[1], m[2], Ref{Group: m[3], Namespace: m[4]})
-	}
 	resource := strings.ToLower(r.Kind)
 	c.discovery.mu.Lock()
 	if m, ok := c.discovery.find(schema.GroupVersionKind{Group: r.Group, Kind: r.Kind}); ok {
@@ -109,6 +114,10 @@ func (c *Cluster) forbidden(s metav1.Status, verb string, r Ref) *hcl.Diagnostic
 	c.discovery.mu.Unlock()
 	if resource == "namespace" && r.Group == "" {
 		resource = "namespaces" // known without discovery
+	}
+	// The caller names all the verbs that it needs, but of several requests it may not know which one was refused.
+	if m := refusal.FindStringSubmatch(s.Message); m != nil && m[2] != resource {
+		return c.notAllowed(m[1], m[2], Ref{Group: m[3], Namespace: m[4]})
 	}
 	if strings.Contains(s.Message, "quota") || strings.Contains(s.Message, "is forbidden: violates") || strings.Contains(s.Message, "because it is being terminated") {
 		return diag.Errorf(CodeForbidden, "Not allowed", "The API server does not admit %s: %s", r, c.words(s, r)) // an admission plugin, not RBAC
