@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -269,10 +270,12 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 		switch s.Op {
 		case plans.OpPass, plans.OpRecord, plans.OpForget: // nothing to watch
 		default:
-			total++
+			if !a.done[n] {
+				total++
+			}
 		}
 	}
-	a.engine.emit(RunStarted{Run: a.writer.ID(), Plan: a.plan, Total: total})
+	a.engine.emit(RunStarted{Run: a.writer.ID(), Plan: a.plan, Total: total, Done: slices.Sorted(maps.Keys(a.done))})
 	draining, drain := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer drain(nil)
 	finished := make(chan struct{})
@@ -356,7 +359,7 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 		}
 	}
 	for _, n := range report.CriticalPath() {
-		if s := a.step(n); s.Op != plans.OpPass {
+		if s := a.step(n); s.Op != plans.OpPass && !a.done[n] {
 			res.Critical = append(res.Critical, s.Addr)
 		}
 	}

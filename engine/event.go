@@ -31,6 +31,8 @@ type RunStarted struct {
 	Run   state.RunID
 	Plan  *plans.Plan
 	Total int
+	// Done lists steps that an earlier run of the same plan has finished; they are not counted.
+	Done []int
 }
 
 // StepStarted says that a step begins to work.

@@ -192,8 +192,25 @@ func (b *Block) explainName(d *hcl.Diagnostic, name string) {
 		d.Detail = fmt.Sprintf("The provider computes %q; configuration can only refer to it. Remove this line.", name)
 		d.Extra = diag.Extra{Code: CodeComputed}
 	} else if !strings.Contains(d.Detail, "Did you mean") {
-		d.Detail += diag.Suggest(name, b.Names())
+		d.Detail += b.suggest(name)
 	}
+}
+
+// suggest names what could have been meant, or what there is.
+func (b *Block) suggest(name string) string {
+	if s := diag.Suggest(name, b.Names()); s != "" {
+		return s
+	}
+	var names []string
+	for _, n := range b.Names() {
+		if a := b.Attributes[n]; a == nil || a.Settable() {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " There are: " + strings.Join(names, ", ") + "."
 }
 
 func quoted(s string) (string, bool) {

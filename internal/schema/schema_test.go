@@ -62,6 +62,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`name = null`, "config.invalid-value", "must have a value"},
 		{"name = \"a\"\nmode = \"dney\"", "config.invalid-value", `Did you mean "deny"?`},
 		{"name = \"a\"\nuid = \"1\"", "config.computed", "computes"},
+		{"name = \"a\"\nzzzzzzz = \"1\"", "config.unknown-attribute", "There are: labels, mode, name"},
 		{``, "config.missing-attribute", `"name" is required`},
 		{"name = \"a\"\nlabels = 1", "config.wrong-type", "map of string required"},
 		{"name = \"a\"\nnmae = \"1\"", "config.unknown-attribute", "name"},

@@ -37,6 +37,9 @@ func (t *tracker) event(e engine.Event, at time.Time) {
 	switch e := e.(type) {
 	case engine.RunStarted:
 		*t = tracker{plan: e.Plan, started: at, total: e.Total, running: map[int]*active{}, final: make([]bool, len(e.Plan.Steps))}
+		for _, n := range e.Done {
+			t.final[n] = true
+		}
 	case engine.StepStarted:
 		t.running[e.Step.Index] = &active{step: e.Step, since: at, said: at}
 	case engine.StepProgress:
