@@ -250,7 +250,17 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		}
 		resp = found
 	}
-	return append(ds, s.settle(i, before, resp, &req, firstError(ds))...)
+	return append(ds, s.settle(i, before, resp, &req, outcomeOf(ds, more))...)
+}
+
+// failure says how a step failed; the zero value means that it did not.
+type failure struct {
+	text    string
+	refused bool // the system said no, and nothing was changed
+}
+
+func outcomeOf(all, fromProvider hcl.Diagnostics) failure {
+	return failure{firstError(all), diag.AllRefused(fromProvider)}
 }
 
 // lookTimeout bounds the look at an object after its creation failed; the run may be stopping.
@@ -398,10 +408,10 @@ func firstError(ds hcl.Diagnostics) string {
 	return ""
 }
 
-// settle commits the outcome together with the record. An empty failure means that the provider succeeded.
-func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, failure string) (ds hcl.Diagnostics) {
+// settle commits the outcome together with the record.
+func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, fail failure) (ds hcl.Diagnostics) {
 	a, c := s.a, s.c
-	failed := failure != ""
+	failed := fail.text != ""
 	v := resp.Value
 	if v == cty.NilVal {
 		v = cty.NullVal(cty.DynamicPseudoType)
@@ -410,15 +420,17 @@ func (s *stepRun) settle(i *instance, before *state.Record, resp providers.Apply
 	if !failed {
 		if d := s.consistent(i, plain, req); d != nil {
 			ds = append(ds, d)
-			failed, failure = true, firstError(ds)
+			failed, fail = true, failure{text: firstError(ds)}
 		}
 	}
-	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, Error: failure, At: a.engine.options.Now().UTC()}
+	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, Error: fail.text, At: a.engine.options.Now().UTC()}
 	status := state.Ready
 	if failed {
 		status = state.Incomplete
 	}
 	switch {
+	case fail.refused && before != nil && (plain.IsNull() || same(plain, req.Prior)):
+		out.After = before
 	case !plain.IsNull() && plain.IsWhollyKnown():
 		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
 		ds = append(ds, more...)

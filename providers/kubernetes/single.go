@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -157,6 +158,9 @@ func (s *single) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 		Options: s.options(req.Config, req.Owner), Step: req.Step, Wait: s.waits(req.Config),
 		Checkpoint: func(r kube.Record) error { return req.Step.Checkpoint(s.outcome(req, r, id), s.seal(req, r)) },
 	})
+	if was, is := rec.Find(id), result.Record.Find(id); ds.HasErrors() && was != nil && is != nil && reflect.DeepEqual(*was, *is) {
+		return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, ds // nothing was written
+	}
 	return providers.ApplyResponse{Value: s.outcome(req, result.Record, id), Private: s.seal(req, result.Record)}, ds
 }
 

@@ -160,7 +160,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 }
 
 func moved(r Ref, how string) *hcl.Diagnostic {
-	return diag.Errorf(CodeMoved, "Approved change no longer fits", "%s changed since the plan was made: %s. Nothing was written. Plan again.", r, how)
+	return diag.Refused(diag.Errorf(CodeMoved, "Approved change no longer fits", "%s changed since the plan was made: %s. Nothing was written. Plan again.", r, how))
 }
 
 func shortList(items []string) string {
