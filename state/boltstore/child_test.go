@@ -57,7 +57,7 @@ func childWrite(path string) {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				step := i*8 + g
-				a := at(step % 300)
+				a := at(g*40 + i%40) // as in the engine, nobody else writes this record at the same time
 				check(w.Intend(state.Intent{Step: step, Addr: a, Op: "update"}))
 				fmt.Printf("intended %d\n", step)
 				value := fmt.Sprintf("run %d step %d", w.ID(), step)
