@@ -581,6 +581,29 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 	r.empty()
 }
 
+func TestStopEndsWaits(t *testing.T) {
+	r := newRig(t)
+	r.write(three)
+	p := r.plan(engine.PlanOptions{})
+	stop := make(chan struct{})
+	r.world.SetWait(func(ctx context.Context, name string) error {
+		close(stop)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	res, _ := r.engine.Apply(context.Background(), r.load(), p, engine.ApplyOptions{Inputs: r.inputs, Stop: stop})
+	if res.Outcome != state.Interrupted || len(res.Failed) != 1 || len(r.world.Names()) != 1 {
+		t.Errorf("result %+v, objects %v", res, r.world.Names())
+	}
+	snap, err := r.store.Snapshot(context.Background())
+	if err != nil || len(snap.Records) != 1 || snap.Records[0].Status != state.Incomplete || len(snap.Unresolved) != 0 {
+		t.Errorf("state %+v, %v", snap, err)
+	}
+	r.world.SetWait(nil)
+	r.apply(r.plan(engine.PlanOptions{}))
+	r.empty()
+}
+
 func TestTargets(t *testing.T) {
 	r := newRig(t)
 	r.write(three)

@@ -104,7 +104,7 @@ func (t *object) Plan(_ context.Context, req providers.PlanRequest) (providers.P
 	return resp, nil
 }
 
-func (t *object) Apply(_ context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
+func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	fault := func(err error) hcl.Diagnostics {
 		return hcl.Diagnostics{diag.Errorf(CodeFault, "Fault", "%s.", err)}
 	}
@@ -141,7 +141,17 @@ func (t *object) Apply(_ context.Context, req providers.ApplyRequest) (providers
 	}
 	attrs := req.Planned.AsValueMap()
 	attrs["id"] = cty.StringVal(o.ID)
-	return providers.ApplyResponse{Value: cty.ObjectVal(attrs)}, nil
+	v := cty.ObjectVal(attrs)
+	if wait := t.world.waiter(); wait != nil {
+		if err := req.Step.Checkpoint(v, nil); err != nil {
+			return providers.ApplyResponse{Value: v}, fault(err)
+		}
+		req.Step.Release()
+		if err := wait(ctx, name); err != nil {
+			return providers.ApplyResponse{Value: v}, fault(err)
+		}
+	}
+	return providers.ApplyResponse{Value: v}, nil
 }
 
 func (t *object) Read(_ context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {

@@ -6,6 +6,7 @@
 package memory
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type World struct {
 	objects map[string]Object
 	serial  int
 	fault   Fault
+	wait    Wait
 	log     []string
 }
 
@@ -38,6 +40,22 @@ type Object struct {
 // Fault decides whether an operation (create, update, delete, read, plan) on a name fails. After says that the effect takes
 // place before the error is returned, as when an answer is lost.
 type Fault func(op, name string) (err error, after bool)
+
+// Wait is called after an object was created or updated, while its step waits for the object to become ready.
+type Wait func(ctx context.Context, name string) error
+
+// SetWait makes creations and updates wait; nil ends it.
+func (w *World) SetWait(f Wait) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wait = f
+}
+
+func (w *World) waiter() Wait {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wait
+}
 
 // NewWorld returns an empty world in memory.
 func NewWorld() *World { return &World{objects: map[string]Object{}} }
