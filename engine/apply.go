@@ -35,9 +35,9 @@ type applier struct {
 	stopping bool
 }
 
-// Apply carries a plan out under the state's lock. It refuses a plan that no longer fits (CodeStale, CodeForeign) before
-// anything is written. The result is nil when nothing was begun. Errors of single steps are in the diagnostics, and the result
-// says what became of the others.
+// Apply carries a plan out under the state's lock. It refuses a plan that no longer fits (CodeStale, CodeForeign)
+// before anything is written. The result is nil when nothing was begun. Errors of single steps are in the
+// diagnostics, and the result says what became of the others.
 func (e *Engine) Apply(ctx context.Context, c *config.Config, p *plans.Plan, o ApplyOptions) (*Result, hcl.Diagnostics) {
 	session, err := e.store.Lock(ctx, e.options.Holder, o.LockTimeout)
 	if err != nil {
@@ -135,8 +135,8 @@ func checkBase(c *config.Config, p *plans.Plan, snap *state.Snapshot, in Inputs)
 	return nil
 }
 
-// earlier finds what former runs of the same plan have finished already: those steps are not repeated, and records that they
-// wrote do not make the plan stale.
+// earlier finds what former runs of the same plan have finished already: those steps are not repeated, and records
+// that they wrote do not make the plan stale.
 func (a *applier) earlier(ctx context.Context, runs []state.Run, hash string) (map[state.RunID]bool, hcl.Diagnostics) {
 	out := map[state.RunID]bool{}
 	for _, r := range runs {

@@ -1,5 +1,6 @@
-// Package engine decides what a rollout does and carries it out: Plan, Apply, Rollback, Validate, Graph. It is pure logic over three
-// interfaces (a store of state, providers, a loaded configuration) and does no I/O of its own. This page is the architecture of meshplan.
+// Package engine decides what a rollout does and carries it out: Plan, Apply, Rollback, Validate, Graph. It is pure
+// logic over three interfaces (a store of state, providers, a loaded configuration) and does no I/O of its own. This
+// page is the architecture of meshplan.
 //
 // # The way of a rollout
 //
@@ -18,8 +19,9 @@
 //     it would do. References see planned values; what cannot be known is unknown.
 //  5. order: changes become steps (steps.go). The plan then holds the complete graph, and its acyclicity is proved.
 //
-// Applying interprets the steps and derives no order of its own. A step starts the moment its dependencies have finished, longest chain
-// first, within a bound on parallel writes; waiting releases the slot. Every write happens between a durable intent and a durable outcome.
+// Applying interprets the steps and derives no order of its own. A step starts the moment its dependencies have
+// finished, longest chain first, within a bound on parallel writes; waiting releases the slot. Every write happens
+// between a durable intent and a durable outcome.
 //
 // # Contracts
 //
@@ -37,19 +39,21 @@
 //
 // # Order
 //
-// Evaluation follows references. Applying follows references too, except where a provider knows better. A schema may invert a reference:
-// an authorization policy refers to the Server that it opens, yet must exist before that Server starts to deny. And types may provide and
-// follow tags (a namespace, a kind, a control plane) without any reference. All of it ends up in the recorded dependencies of each instance,
-// so the way down is the way up reversed, years later and without the configuration.
+// Evaluation follows references. Applying follows references too, except where a provider knows better. A schema may
+// invert a reference: an authorization policy refers to the Server that it opens, yet must exist before that Server
+// starts to deny. And types may provide and follow tags (a namespace, a kind, a control plane) without any reference.
+// All of it ends up in the recorded dependencies of each instance, so the way down is the way up reversed, years
+// later and without the configuration.
 //
 // # Why a rollback is a plan
 //
-// Undoing is at its most needed when things have gone wrong, which is no time for code that runs once a year. So a rollback
-// restores former records through the same Plan and Apply of providers; only the desired values come from the journal instead of from
-// the configuration, and updates are undone in the reversed order of the graph. It is previewed, journaled, and can itself be undone.
+// Undoing is at its most needed when things have gone wrong, which is no time for code that runs once a year. So a
+// rollback restores former records through the same Plan and Apply of providers; only the desired values come from
+// the journal instead of from the configuration, and updates are undone in the reversed order of the graph. It is
+// previewed, journaled, and can itself be undone.
 //
 // # Why there is no "tainted"
 //
-// An object whose creation or readiness failed is recorded as incomplete. The next plan reads it like any other and goes on from
-// what it finds, instead of destroying what may be serving traffic.
+// An object whose creation or readiness failed is recorded as incomplete. The next plan reads it like any other and
+// goes on from what it finds, instead of destroying what may be serving traffic.
 package engine

@@ -74,7 +74,8 @@ type ApplyOptions struct {
 	LockTimeout time.Duration
 	// RollbackOnFailure undoes the run when a step fails. The rollback is a plan and a run of its own.
 	RollbackOnFailure bool
-	// Stop, when it is closed, lets what is in flight finish and starts nothing new. Cancelling the context aborts at once.
+	// Stop, when it is closed, lets what is in flight finish and starts nothing new. Cancelling the context aborts at
+	// once.
 	Stop <-chan struct{}
 }
 
@@ -108,8 +109,8 @@ type Result struct {
 // Skip names an instance that was not touched because another failed.
 type Skip struct{ Addr, Cause addr.Instance }
 
-// Validate checks a configuration without any access to state or system: references, types, values as far as they are known,
-// cycles. Variables may be missing; they count as unknown.
+// Validate checks a configuration without any access to state or system: references, types, values as far as they are
+// known, cycles. Variables may be missing; they count as unknown.
 func (e *Engine) Validate(ctx context.Context, c *config.Config, in Inputs) hcl.Diagnostics {
 	w, ds := e.world(c, in, &state.Snapshot{}, false)
 	if ds.HasErrors() {

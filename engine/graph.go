@@ -13,8 +13,8 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// Graph returns the dependencies of a configuration as a plan in which nothing happens, for drawing. It needs neither state nor
-// system. A resource whose instances are only known while planning is one node.
+// Graph returns the dependencies of a configuration as a plan in which nothing happens, for drawing. It needs neither
+// state nor system. A resource whose instances are only known while planning is one node.
 func (e *Engine) Graph(ctx context.Context, c *config.Config, in Inputs) (*plans.Plan, hcl.Diagnostics) {
 	w, ds := e.world(c, in, &state.Snapshot{}, true)
 	if ds.HasErrors() {

@@ -41,8 +41,8 @@ type planned struct {
 	write            bool // the record must be written although nothing happens to the object
 }
 
-// Plan compares the configuration with state and system and says what would be done. It never writes. With errors the plan
-// is nil, or incomplete and marked so by the diagnostics.
+// Plan compares the configuration with state and system and says what would be done. It never writes. With errors the
+// plan is nil, or incomplete and marked so by the diagnostics.
 func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*plans.Plan, hcl.Diagnostics) {
 	snap, err := e.store.Snapshot(ctx)
 	if err != nil {

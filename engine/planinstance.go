@@ -65,7 +65,8 @@ func (p *planner) ignoreChanges(i *instance, rec *record, v cty.Value) cty.Value
 	return remark(config, marks)
 }
 
-// triggered reports whether replace_triggered_by asks for a new object: a referent that will be created, replaced or updated.
+// triggered reports whether replace_triggered_by asks for a new object: a referent that will be created, replaced or
+// updated.
 func (p *planner) triggered(i *instance, c *planned) bool {
 	if c.Action != plans.NoOp && c.Action != plans.Update {
 		return false
@@ -219,7 +220,8 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 	return &planned{Change: c, newDeps: want.deps, oldDeps: rec.DependsOn}, ds
 }
 
-// checkPlanned holds a provider to its contract; both values are free of marks: a value that the configuration gives is the value planned.
+// checkPlanned holds a provider to its contract; both values are free of marks: a value that the configuration gives
+// is the value planned.
 func checkPlanned(i *instance, config, after cty.Value) *hcl.Diagnostic {
 	if after == cty.NilVal || after.IsNull() {
 		return providerBug(i, "It planned no value for %s.", i.addr)

@@ -39,8 +39,8 @@ func (w *world) prepare(ctx context.Context) hcl.Diagnostics {
 	return ds
 }
 
-// prepareInstance evaluates the configuration as far as it is known, keeps it when no resource can change it any more, and asks the provider for the
-// instance's place in the order.
+// prepareInstance evaluates the configuration as far as it is known, keeps it when no resource can change it any
+// more, and asks the provider for the instance's place in the order.
 func (w *world) prepareInstance(i *instance) hcl.Diagnostics {
 	r := i.res
 	orderer := r.orderer()

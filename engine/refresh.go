@@ -35,7 +35,8 @@ func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType
 	return p, t, ds
 }
 
-// adoptRecords makes sure that every record has its provider, and upgrades old records. It comes before the providers are configured.
+// adoptRecords makes sure that every record has its provider, and upgrades old records. It comes before the providers
+// are configured.
 func (w *world) adoptRecords() (ds hcl.Diagnostics) {
 	for _, r := range w.snapshot.Records {
 		_, t, more := w.recordType(r)
@@ -140,7 +141,8 @@ func (w *world) take(rec *record, resp providers.ReadResponse) hcl.Diagnostics {
 	return ds
 }
 
-// markSecrets marks the parts of a value that its record holds as fingerprints only: what was secret when it was written is secret when it is read.
+// markSecrets marks the parts of a value that its record holds as fingerprints only: what was secret when it was
+// written is secret when it is read.
 func markSecrets(live cty.Value, recorded sealed.Value) cty.Value {
 	if len(recorded.Secrets) == 0 {
 		return live
@@ -204,7 +206,8 @@ func (w *world) drift() (out []*plans.Change) {
 	return out
 }
 
-// sameButSecrets reports whether a value differs from its record only in that secrets are readable, and they are the recorded ones.
+// sameButSecrets reports whether a value differs from its record only in that secrets are readable, and they are the
+// recorded ones.
 func (w *world) sameButSecrets(rec *record, plain cty.Value) bool {
 	if len(rec.sealed.Secrets) == 0 || plain.IsNull() {
 		return false

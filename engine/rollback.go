@@ -19,9 +19,10 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// Rollback makes the plan that undoes runs: it restores every instance that they touched to the record that it had before.
-// It is an ordinary plan, to be shown, approved and applied like any other, and itself undoable. Steps that cannot be undone are listed
-// in the plan with the reason. The configuration serves provider blocks only; resources come from the records.
+// Rollback makes the plan that undoes runs: it restores every instance that they touched to the record that it had
+// before. It is an ordinary plan, to be shown, approved and applied like any other, and itself undoable. Steps that
+// cannot be undone are listed in the plan with the reason. The configuration serves provider blocks only; resources
+// come from the records.
 func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptions) (*plans.Plan, hcl.Diagnostics) {
 	snap, err := e.store.Snapshot(ctx)
 	if err != nil {

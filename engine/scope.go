@@ -239,7 +239,8 @@ type wholeValue struct {
 	value cty.Value
 }
 
-// wholeValue returns what `type.name` means: an object, a tuple for count, an object of objects for for_each. It is built once and shared.
+// wholeValue returns what `type.name` means: an object, a tuple for count, an object of objects for for_each. It is
+// built once and shared.
 func (w *world) wholeValue(r *resource, ph phase) cty.Value {
 	keyed := r.cfg.Count != nil || r.cfg.ForEach != nil
 	if ph == static {

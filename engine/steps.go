@@ -16,8 +16,8 @@ import (
 // CodeOrder: the steps of a plan cannot be ordered.
 const CodeOrder diag.Code = "plan.no-order"
 
-// The graph of steps has up to two nodes for each instance: `up` makes or changes the object, `down` deletes it. Joins stand
-// for all instances of a resource, so that N instances that refer to M instances cost N + M edges.
+// The graph of steps has up to two nodes for each instance: `up` makes or changes the object, `down` deletes it.
+// Joins stand for all instances of a resource, so that N instances that refer to M instances cost N + M edges.
 //
 //	up(i)    after up(d)    for every dependency d
 //	down(x)  after down(y)  for every y that depended on x when it was applied

@@ -60,8 +60,8 @@ func same(a, b cty.Value) bool {
 	return a.RawEquals(b)
 }
 
-// resolve fills the unknown parts of planned with what config or actual has there, in that order of preference, and the secrets that a plan file
-// left out with what config holds.
+// resolve fills the unknown parts of planned with what config or actual has there, in that order of preference, and
+// the secrets that a plan file left out with what config holds.
 func resolve(planned, config cty.Value, secrets []cty.Path) cty.Value {
 	if planned.IsWhollyKnown() && len(secrets) == 0 {
 		return planned
@@ -91,8 +91,8 @@ func within(p cty.Path, paths []cty.Path) bool {
 	return false
 }
 
-// agrees reports the first path at which a value breaks the promise of a plan: a known part of planned that is different in
-// actual. Secrets that a plan file left out promise nothing.
+// agrees reports the first path at which a value breaks the promise of a plan: a known part of planned that is
+// different in actual. Secrets that a plan file left out promise nothing.
 func agrees(planned, actual cty.Value, secrets []cty.Path) (cty.Path, bool) {
 	if len(secrets) == 0 && planned.RawEquals(actual) {
 		return nil, true
@@ -151,8 +151,8 @@ func compareKnown(at cty.Path, planned, actual cty.Value, secrets []cty.Path) (c
 	return at.Copy(), false
 }
 
-// setAt returns v with the value at path replaced by that of from, removed where from has none there. It serves ignore_changes: paths lead
-// through objects and maps.
+// setAt returns v with the value at path replaced by that of from, removed where from has none there. It serves
+// ignore_changes: paths lead through objects and maps.
 func setAt(v, from cty.Value, path cty.Path) cty.Value {
 	if len(path) == 0 {
 		return from
@@ -221,7 +221,8 @@ func toPath(t hcl.Traversal) cty.Path {
 	return p
 }
 
-// conform fits a recorded value to the present schema: attributes that it lacks become null, and those that the schema no longer has go away.
+// conform fits a recorded value to the present schema: attributes that it lacks become null, and those that the
+// schema no longer has go away.
 func conform(b *schema.Block, v cty.Value) cty.Value {
 	if v.IsNull() || !v.Type().IsObjectType() {
 		return b.Null()
@@ -251,8 +252,8 @@ func conform(b *schema.Block, v cty.Value) cty.Value {
 	return cty.ObjectVal(out)
 }
 
-// withSecrets fills the secrets of a value that its provider did not read from candidate, where it holds the very values of
-// which the record has fingerprints.
+// withSecrets fills the secrets of a value that its provider did not read from candidate, where it holds the very
+// values of which the record has fingerprints.
 func withSecrets(live cty.Value, recorded sealed.Value, candidate cty.Value, key []byte) cty.Value {
 	if len(recorded.Secrets) == 0 || live.IsNull() {
 		return live

@@ -22,8 +22,8 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// world is everything that one operation works on: the configuration with its references resolved, the providers, and the
-// records. It is built once, then only the goroutine that visits a node writes to that node.
+// world is everything that one operation works on: the configuration with its references resolved, the providers, and
+// the records. It is built once, then only the goroutine that visits a node writes to that node.
 type world struct {
 	engine    *Engine
 	module    *config.Module

@@ -37,7 +37,8 @@ func (a Action) Symbol() string {
 	return "?"
 }
 
-// Reason explains an action to people; it never drives behaviour. The zero value means that the action speaks for itself.
+// Reason explains an action to people; it never drives behaviour. The zero value means that the action speaks for
+// itself.
 type Reason uint8
 
 // The reasons.

@@ -14,9 +14,9 @@ import (
 	"github.com/meshplan/meshplan/internal/sealed"
 )
 
-// The canonical form of a plan is a sequence of JSON documents, one in a line: the head, then every change, every drift and
-// every step. Addresses stand in a table of the head and are referred to by index: they are read once, however many
-// dependencies name them. Equal plans have equal bytes.
+// The canonical form of a plan is a sequence of JSON documents, one in a line: the head, then every change, every
+// drift and every step. Addresses stand in a table of the head and are referred to by index: they are read once,
+// however many dependencies name them. Equal plans have equal bytes.
 
 type storedHead struct {
 	Base       storedBase      `json:"base"`

@@ -19,9 +19,9 @@ import (
 //
 //	meshplan-plan FORMAT HASH
 //
-// The hash is that of the plan itself (Hash): it shows that the file is whole and unchanged. It is no signature: who can
-// write the file can write a plan. A plan file holds no secret, but it holds the key of their fingerprints, with which guesses
-// can be tested; so it is for its owner only (mode 0600).
+// The hash is that of the plan itself (Hash): it shows that the file is whole and unchanged. It is no signature: who
+// can write the file can write a plan. A plan file holds no secret, but it holds the key of their fingerprints, with
+// which guesses can be tested; so it is for its owner only (mode 0600).
 const magic = "meshplan-plan"
 
 const (
@@ -176,8 +176,8 @@ func readLine(r *bufio.Reader) (string, error) {
 	return words[2], nil
 }
 
-// WriteFile writes p to a file of mode 0600. The file appears under its name when it is complete and durable; a former file
-// is replaced. Something that is not a regular file, such as a pipe, is written to directly.
+// WriteFile writes p to a file of mode 0600. The file appears under its name when it is complete and durable; a
+// former file is replaced. Something that is not a regular file, such as a pipe, is written to directly.
 func WriteFile(path string, p *Plan) (err error) {
 	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)

@@ -57,8 +57,8 @@ type Base struct {
 	Variables []Variable
 }
 
-// Variable is an input of the plan. The value of a sensitive one is null and its fingerprint is kept instead; an ephemeral
-// one has neither.
+// Variable is an input of the plan. The value of a sensitive one is null and its fingerprint is kept instead; an
+// ephemeral one has neither.
 type Variable struct {
 	Name  string
 	Value cty.Value // may be marked sensitive or ephemeral; sealed when stored
@@ -101,8 +101,8 @@ type Change struct {
 	Action   Action
 	Reason   Reason
 	Provider string // the provider configuration, for instance `kubernetes` or `kubernetes.east`
-	// Before is null for a creation, After null for a deletion. After may be unknown in parts. Sensitive parts are marked; after
-	// reading a plan file they are null and listed in Secret.
+	// Before is null for a creation, After null for a deletion. After may be unknown in parts. Sensitive parts are
+	// marked; after reading a plan file they are null and listed in Secret.
 	Before, After cty.Value
 	// BeforeSecret and AfterSecret list the paths of sensitive values that a plan file does not hold.
 	BeforeSecret, AfterSecret []cty.Path
@@ -118,7 +118,8 @@ type Change struct {
 	// Notes tell the reader about side effects and reasons; Restarts counts pods that will be restarted.
 	Notes    []string
 	Restarts int
-	// Private is what the provider wants to have back at apply; PriorPrivate is what it recorded with Before. Neither holds secrets.
+	// Private is what the provider wants to have back at apply; PriorPrivate is what it recorded with Before. Neither
+	// holds secrets.
 	Private, PriorPrivate []byte
 	// Adopted says that Before was found on the system although nothing was recorded.
 	Adopted bool

@@ -37,14 +37,15 @@ func (s *storedValue) secrets() []cty.Path {
 	return out
 }
 
-// RevealBefore returns Before with each secret that a plan file does not hold taken from candidate, marked sensitive, where
-// candidate has the very value that the plan was made with. Other secrets stay null and their paths are returned. A plan
-// that was not read from a file has all its secrets.
+// RevealBefore returns Before with each secret that a plan file does not hold taken from candidate, marked sensitive,
+// where candidate has the very value that the plan was made with. Other secrets stay null and their paths are
+// returned. A plan that was not read from a file has all its secrets.
 func (c *Change) RevealBefore(candidate cty.Value) (cty.Value, []cty.Path) {
 	return reveal(c.Before, c.before, candidate)
 }
 
-// RevealAfter is RevealBefore for After. The candidate is the value that the configuration gives when the plan is applied.
+// RevealAfter is RevealBefore for After. The candidate is the value that the configuration gives when the plan is
+// applied.
 func (c *Change) RevealAfter(candidate cty.Value) (cty.Value, []cty.Path) {
 	return reveal(c.After, c.after, candidate)
 }
@@ -56,8 +57,8 @@ func reveal(v cty.Value, stored *storedValue, candidate cty.Value) (cty.Value, [
 	return stored.Reveal(candidate, stored.key)
 }
 
-// Matches reports whether value is the one that the plan was made with, whatever marks it bears. A sensitive one is compared
-// by its fingerprint; every value matches an ephemeral variable, of which nothing is kept.
+// Matches reports whether value is the one that the plan was made with, whatever marks it bears. A sensitive one is
+// compared by its fingerprint; every value matches an ephemeral variable, of which nothing is kept.
 func (v *Variable) Matches(value cty.Value) bool {
 	if value == cty.NilVal {
 		return v.Value == cty.NilVal

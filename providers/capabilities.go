@@ -11,16 +11,17 @@ import (
 // `kubernetes:namespace/shop` or `linkerd:injection/shop`. The part before the colon is the provider that defines it.
 type Tag string
 
-// Order is what one instance says about its place among the others. Tags that nobody provides are ignored. On the way down
-// (delete, rollback) the same edges hold the other way round.
+// Order is what one instance says about its place among the others. Tags that nobody provides are ignored. On the way
+// down (delete, rollback) the same edges hold the other way round.
 type Order struct {
 	Provides []Tag
 	After    []Tag // this instance comes after those that provide the tag
 	Before   []Tag // this instance comes before those that provide the tag
 }
 
-// Orderer is an optional capability of a ResourceType or a DataSource. Order is called once for an instance, with its configuration (references
-// to other resources still unknown) or with its recorded value when it is to be deleted. It must be quick and pure.
+// Orderer is an optional capability of a ResourceType or a DataSource. Order is called once for an instance, with its
+// configuration (references to other resources still unknown) or with its recorded value when it is to be deleted. It
+// must be quick and pure.
 type Orderer interface {
 	Order(config cty.Value) Order
 }
@@ -50,8 +51,8 @@ type Reversal struct {
 	Reason string
 }
 
-// Reverser is an optional capability; without it every step is undone by Restore. Before is null for a creation and after
-// is null for a deletion.
+// Reverser is an optional capability; without it every step is undone by Restore. Before is null for a creation and
+// after is null for a deletion.
 type Reverser interface {
 	Reverse(before, after cty.Value) Reversal
 }

@@ -1,15 +1,16 @@
 // Package providers is the contract between the plan engine and those who know a system: Kubernetes, Linkerd, or the
 // in-memory provider of tests.
 //
-// The central idea: a provider turns one desired value into one object's life, and says as DATA everything else that the
-// engine must know: what it would do (Plan), how steps must be ordered (Orderer), what undoing means (Reverser). The engine
-// keeps records, order, parallelism, retries after a kill, and secrets' fingerprints.
+// The central idea: a provider turns one desired value into one object's life, and says as DATA everything else that
+// the engine must know: what it would do (Plan), how steps must be ordered (Orderer), what undoing means (Reverser).
+// The engine keeps records, order, parallelism, retries after a kill, and secrets' fingerprints.
 //
-// Promises of the engine: Plan is called in dependency order, with values of dependencies as planned; Apply is called only for
-// what a plan holds, after an intent is on disk, at most once at a time for an address; every value handed in is free of
-// marks and of the type of the schema. Promises of a provider: Plan and Read never write; Apply may be called again after a
-// kill at any instruction and then continues; known values of a plan are the values after apply; contexts are
-// honoured; nothing that is secret goes into Private, diagnostics or progress; all methods are safe for concurrent use.
+// Promises of the engine: Plan is called in dependency order, with values of dependencies as planned; Apply is called
+// only for what a plan holds, after an intent is on disk, at most once at a time for an address; every value handed
+// in is free of marks and of the type of the schema. Promises of a provider: Plan and Read never write; Apply may be
+// called again after a kill at any instruction and then continues; known values of a plan are the values after apply;
+// contexts are honoured; nothing that is secret goes into Private, diagnostics or progress; all methods are safe for
+// concurrent use.
 package providers
 
 import (
@@ -45,11 +46,11 @@ type ResourceType interface {
 	Schema() *schema.Resource
 	// Plan says what Apply would do. It never writes. An error in the diagnostics refuses the change.
 	Plan(ctx context.Context, req PlanRequest) (PlanResponse, hcl.Diagnostics)
-	// Apply creates, updates or deletes. It is idempotent. When it fails after an effect it returns the value as far as it
-	// is known: a value that is not null is recorded as incomplete and the next plan goes on from there.
+	// Apply creates, updates or deletes. It is idempotent. When it fails after an effect it returns the value as far
+	// as it is known: a value that is not null is recorded as incomplete and the next plan goes on from there.
 	Apply(ctx context.Context, req ApplyRequest) (ApplyResponse, hcl.Diagnostics)
-	// Read reports what became of recorded objects, all those of the type at once, so that it can list instead of get. The
-	// responses are in the order of the requests.
+	// Read reports what became of recorded objects, all those of the type at once, so that it can list instead of
+	// get. The responses are in the order of the requests.
 	Read(ctx context.Context, reqs []ReadRequest) ([]ReadResponse, hcl.Diagnostics)
 }
 
@@ -71,12 +72,13 @@ type Owner struct {
 // PlanRequest asks what would be done to one instance. To plan a deletion Config and Proposed are null.
 type PlanRequest struct {
 	Owner
-	// Prior is what Read found, null when there is no object. Sensitive attributes that the provider did not read are present
-	// when the configuration's value is the recorded one, and null otherwise.
+	// Prior is what Read found, null when there is no object. Sensitive attributes that the provider did not read are
+	// present when the configuration's value is the recorded one, and null otherwise.
 	Prior cty.Value
 	// Config is the decoded configuration with defaults; parts may be unknown.
 	Config cty.Value
-	// Sensitive lists the parts of Config that must not be shown or stored: by schema, or because the configuration marks them.
+	// Sensitive lists the parts of Config that must not be shown or stored: by schema, or because the configuration
+	// marks them.
 	Sensitive []cty.Path
 	// Proposed is Config with computed attributes from Prior, or unknown for a creation (see schema.Block.Propose).
 	Proposed cty.Value
@@ -94,8 +96,8 @@ type PlanRequest struct {
 type PlanResponse struct {
 	// Planned is the value after apply; what cannot be known is unknown. It may carry schema.Sensitive marks.
 	Planned cty.Value
-	// Adopted is the value of an object that exists although nothing is recorded, when it may be taken over: the change is then
-	// an update of it. The zero value means none.
+	// Adopted is the value of an object that exists although nothing is recorded, when it may be taken over: the
+	// change is then an update of it. The zero value means none.
 	Adopted cty.Value
 	// Private goes to Apply unchanged and is part of a saved plan: versions of what was observed belong here.
 	Private []byte
@@ -105,7 +107,8 @@ type PlanResponse struct {
 	Notes []string
 	// Restarts is how many running pods the change restarts.
 	Restarts int
-	// Again asks for the step although Planned equals Prior, saying why (an unfinished wave, a proof that must be repeated).
+	// Again asks for the step although Planned equals Prior, saying why (an unfinished wave, a proof that must be
+	// repeated).
 	Again string
 }
 
@@ -122,7 +125,8 @@ type ApplyRequest struct {
 	Step                         Step
 }
 
-// Marked returns an attribute of the configuration with its sensitive parts marked, for a provider that derives other values from it.
+// Marked returns an attribute of the configuration with its sensitive parts marked, for a provider that derives other
+// values from it.
 func (r *PlanRequest) Marked(attribute string) cty.Value {
 	return marked(r.Config, r.Sensitive, attribute)
 }
@@ -168,7 +172,8 @@ type Step interface {
 	// Checkpoint records the object as incomplete, durably: call it after a write and before a wait, so that a kill
 	// during the wait forgets nothing.
 	Checkpoint(value cty.Value, private []byte) error
-	// Release gives the slot for writes back for the rest of the step: call it before waiting. Calling it again is harmless.
+	// Release gives the slot for writes back for the rest of the step: call it before waiting. Calling it again is
+	// harmless.
 	Release()
 }
 
@@ -186,8 +191,8 @@ type ReadRequest struct {
 	// planned value and may hold unknowns.
 	Value   cty.Value
 	Private []byte
-	// Unresolved says that a write was begun whose outcome is unknown: look for the object by its name, and take it only when it
-	// carries the owner's mark. Private is empty when it was a creation.
+	// Unresolved says that a write was begun whose outcome is unknown: look for the object by its name, and take it
+	// only when it carries the owner's mark. Private is empty when it was a creation.
 	Unresolved bool
 }
 

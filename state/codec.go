@@ -10,8 +10,8 @@ import (
 	"github.com/meshplan/meshplan/internal/addr"
 )
 
-// Stored is what a store keeps in MessagePack. Field names never change their meaning; readers skip names that they do not
-// know.
+// Stored is what a store keeps in MessagePack. Field names never change their meaning; readers skip names that they
+// do not know.
 type Stored interface {
 	Record | Output | Identity | Run | Intent | Outcome | map[string]string
 }
@@ -28,8 +28,8 @@ func Encode[T Stored](v *T) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Decode reads what Encode wrote. The address of a record is not part of it, except inside of an intent or an outcome; times
-// are UTC. The result does not share memory with b.
+// Decode reads what Encode wrote. The address of a record is not part of it, except inside of an intent or an
+// outcome; times are UTC. The result does not share memory with b.
 func Decode[T Stored](b []byte) (*T, error) {
 	v := new(T)
 	if err := msgpack.Unmarshal(b, v); err != nil {

@@ -1,9 +1,9 @@
-// Package state is the contract for what meshplan remembers: one record for each instance, the journal of every run, and the
-// lock that keeps two writers apart.
+// Package state is the contract for what meshplan remembers: one record for each instance, the journal of every run,
+// and the lock that keeps two writers apart.
 //
 // The central idea: nothing is written without saying so first. Before every side effect an intent is committed; the
-// outcome and the new record are committed together after it. An intent without an outcome means that the outcome is unknown,
-// and the next run looks at the live object before it does anything else.
+// outcome and the new record are committed together after it. An intent without an outcome means that the outcome is
+// unknown, and the next run looks at the live object before it does anything else.
 //
 //	Begin ─► Intend(step) ─► effect ─► [Checkpoint…] ─► Record(step, outcome) ─► … ─► Finish
 //	              │                                          │
@@ -46,26 +46,26 @@ type Session interface {
 	Adopt(id Identity) error
 	// Begin starts a run. Interrupted runs before it are closed as such.
 	Begin(meta Run) (Writer, error)
-	// Edit changes records outside of a run (state mv, rm), all at once: records are put, addresses removed. It settles every
-	// unresolved intent for these addresses: whoever edits knows better.
+	// Edit changes records outside of a run (state mv, rm), all at once: records are put, addresses removed. It
+	// settles every unresolved intent for these addresses: whoever edits knows better.
 	Edit(put []*Record, remove []addr.Instance) error
 	// Unlock gives the lock back. It is safe to call more than once.
 	Unlock() error
 }
 
-// Writer journals one run. All methods are durable when they return and safe for concurrent use; commits of parallel steps
-// may be grouped.
+// Writer journals one run. All methods are durable when they return and safe for concurrent use; commits of parallel
+// steps may be grouped.
 type Writer interface {
 	ID() RunID
 	// Intend commits the intent of a step before its side effect.
 	Intend(i Intent) error
 	// Checkpoint commits a record in the middle of a step; the step stays open.
 	Checkpoint(step int, r *Record) error
-	// Record commits the outcome of a step together with its record. It also resolves what earlier runs left unresolved for
-	// the address.
+	// Record commits the outcome of a step together with its record. It also resolves what earlier runs left
+	// unresolved for the address.
 	Record(o Outcome) error
-	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals. It resolves
-	// what earlier runs left unresolved for the addresses.
+	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals. It
+	// resolves what earlier runs left unresolved for the addresses.
 	Settle(put []*Record, remove []addr.Instance) error
 	// Outputs commits the values of the root module's outputs; names that are not in the map are removed.
 	Outputs(map[string]Output) error

@@ -1,9 +1,9 @@
 // Package diag adds to hcl.Diagnostics what meshplan needs of every finding: a stable code for machines, the place in a
 // value that a provider complains about, a deterministic order and a "did you mean".
 //
-// The central idea: a diagnostic is written once, by whoever knows most, and every later layer only adds the position that
-// the writer could not know. Providers never see HCL; they say which attribute is wrong (At) and the engine finds its
-// source range. Codes are typed constants with a doc comment in the package that reports them.
+// The central idea: a diagnostic is written once, by whoever knows most, and every later layer only adds the position
+// that the writer could not know. Providers never see HCL; they say which attribute is wrong (At) and the engine
+// finds its source range. Codes are typed constants with a doc comment in the package that reports them.
 package diag
 
 import (
@@ -92,8 +92,8 @@ func AllRefused(ds hcl.Diagnostics) bool {
 	return ds.HasErrors()
 }
 
-// CodeExpression is the code of what HCL itself finds wrong with an expression: a syntax error, an attribute that a value does not have,
-// a function that fails.
+// CodeExpression is the code of what HCL itself finds wrong with an expression: a syntax error, an attribute that a
+// value does not have, a function that fails.
 const CodeExpression Code = "config.expression"
 
 // CodeOf returns the code of a finding; one that HCL itself reported has CodeExpression.

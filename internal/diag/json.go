@@ -2,8 +2,8 @@ package diag
 
 import "github.com/hashicorp/hcl/v2"
 
-// JSON is the form of a finding for machines: that of Terraform's `validate -json`, with a code. Expression values are always empty,
-// for they may be secret.
+// JSON is the form of a finding for machines: that of Terraform's `validate -json`, with a code. Expression values
+// are always empty, for they may be secret.
 type JSON struct {
 	Severity string       `json:"severity"` // error or warning
 	Code     Code         `json:"code,omitempty"`

@@ -1,7 +1,7 @@
 package diag
 
-// Paint colours text for a terminal. The zero Paint leaves text as it is. Only the eight basic colours are used, so that the
-// theme of the reader's terminal decides how they look, and no meaning rests on colour alone.
+// Paint colours text for a terminal. The zero Paint leaves text as it is. Only the eight basic colours are used, so
+// that the theme of the reader's terminal decides how they look, and no meaning rests on colour alone.
 type Paint struct{ On bool }
 
 func (p Paint) in(code, s string) string {

@@ -48,7 +48,8 @@ func snippetOf(files map[string]*hcl.File, rng *hcl.Range) (s snippet, ok bool) 
 	return s, true
 }
 
-// clip cuts the line down to width characters around the subject and shows cuts as an ellipsis. A width of zero or less cuts nothing.
+// clip cuts the line down to width characters around the subject and shows cuts as an ellipsis. A width of zero or
+// less cuts nothing.
 func (s snippet) clip(width int, ellipsis string) snippet {
 	if width <= 0 || utf8.RuneCountInString(s.code) <= width {
 		return s

@@ -119,8 +119,8 @@ func scrubSameLength(s string) string {
 	return string(b)
 }
 
-// Wrap breaks text into lines of at most width characters, at spaces only. Lines that begin with a space are kept as they
-// are: they are commands, lists or tables. A width of zero or less wraps nothing.
+// Wrap breaks text into lines of at most width characters, at spaces only. Lines that begin with a space are kept as
+// they are: they are commands, lists or tables. A width of zero or less wraps nothing.
 func Wrap(s string, width int) []string {
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimRight(s, "\n"), "\n") {

@@ -31,9 +31,9 @@ func hasDeep(v cty.Value, m mark) bool {
 	return ok
 }
 
-// MarkSensitive marks the values of b's sensitive attributes in v, which must be of b's type, inside nested blocks too. A
-// null stays unmarked: there is nothing to hide and an absent value must stay comparable.
-// It costs O(attributes and nested blocks), not O(size of v).
+// MarkSensitive marks the values of b's sensitive attributes in v, which must be of b's type, inside nested blocks
+// too. A null stays unmarked: there is nothing to hide and an absent value must stay comparable. It costs
+// O(attributes and nested blocks), not O(size of v).
 func (b *Block) MarkSensitive(v cty.Value) cty.Value {
 	if !b.hasSensitive() || v.IsNull() || !v.IsKnown() {
 		return v
@@ -56,8 +56,8 @@ func (b *Block) MarkSensitive(v cty.Value) cty.Value {
 	return cty.ObjectVal(attrs).WithMarks(marks)
 }
 
-// mustMark reports whether v, which is of b's type and unmarked, has anything to mark: rebuilding an object costs far more
-// than looking.
+// mustMark reports whether v, which is of b's type and unmarked, has anything to mark: rebuilding an object costs far
+// more than looking.
 func (b *Block) mustMark(v cty.Value) bool {
 	for _, name := range b.secrets {
 		if !v.GetAttr(name).IsNull() {

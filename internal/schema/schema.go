@@ -24,7 +24,8 @@ type Resource struct {
 	// Inverts turns the edge of a reference around: an attribute that names the object which this resource guards makes
 	// the object's resource depend on this one (a Server that denies comes after the policies that let clients in).
 	Inverts []Inversion
-	// Validate checks what no single attribute can; it gets the decoded, unmarked configuration, which may hold unknowns.
+	// Validate checks what no single attribute can; it gets the decoded, unmarked configuration, which may hold
+	// unknowns.
 	Validate func(config cty.Value) []Problem
 }
 

@@ -64,7 +64,8 @@ func Encode(v Value) ([]byte, error) {
 	return msgpack.Marshal(&w)
 }
 
-// Decoder decodes stored values and shares what they have in common. The zero value is ready; it is safe for concurrent use.
+// Decoder decodes stored values and shares what they have in common. The zero value is ready; it is safe for
+// concurrent use.
 type Decoder struct{ types typeCache }
 
 // Decode reads what Encode wrote.

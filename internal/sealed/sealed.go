@@ -30,8 +30,8 @@ type Secret struct {
 	Sum  []byte
 }
 
-// Seal takes the secrets out of v. The key keys the fingerprints (HMAC-SHA-256); without a key nothing is fingerprinted. It
-// costs O(size of v).
+// Seal takes the secrets out of v. The key keys the fingerprints (HMAC-SHA-256); without a key nothing is
+// fingerprinted. It costs O(size of v).
 func Seal(v cty.Value, key []byte) Value {
 	if v == cty.NilVal {
 		return Value{}
@@ -81,8 +81,8 @@ func (v Value) IsNull() bool {
 	return v.Plain == cty.NilVal || v.Plain.IsNull() && len(v.Secrets) == 0
 }
 
-// Reveal returns v with each secret filled in from candidate, marked sensitive, where candidate holds the very value whose
-// fingerprint was taken. Other secrets stay null and their paths are returned.
+// Reveal returns v with each secret filled in from candidate, marked sensitive, where candidate holds the very value
+// whose fingerprint was taken. Other secrets stay null and their paths are returned.
 func (v Value) Reveal(candidate cty.Value, key []byte) (out cty.Value, missing []cty.Path) {
 	if v.Plain == cty.NilVal {
 		return cty.NullVal(cty.DynamicPseudoType), nil

@@ -19,15 +19,15 @@ type differ struct {
 	lines   []line
 }
 
-// maxWhole is how many lines a reader is asked to look through for one value that comes or goes as a whole (the schema of a
-// custom resource definition has thousands). What is changed is always shown.
+// maxWhole is how many lines a reader is asked to look through for one value that comes or goes as a whole (the
+// schema of a custom resource definition has thousands). What is changed is always shown.
 const maxWhole = 80
 
 // maxParts is how many attributes, elements or lines of one value are shown.
 const maxParts = 50
 
-// maxPart is how many lines a part may take of something that is itself too long, or that goes away: the reader wants to know
-// that it is there, and --full shows the rest.
+// maxPart is how many lines a part may take of something that is itself too long, or that goes away: the reader wants
+// to know that it is there, and --full shows the rest.
 const maxPart = 3
 
 // difference returns the lines of a change: everything for a creation or a deletion, what differs otherwise.
@@ -214,8 +214,8 @@ func (d *differ) rest(s sign, n, depth int, what string) {
 	}
 }
 
-// elements writes what differs between two lists. Elements are matched by name where they have one, as Kubernetes does, and by
-// their order otherwise.
+// elements writes what differs between two lists. Elements are matched by name where they have one, as Kubernetes
+// does, and by their order otherwise.
 func (d *differ) elements(before, after *node, depth int, path cty.Path) {
 	hidden := 0
 	for _, p := range match(before.kids, after.kids) {

@@ -9,8 +9,8 @@ import (
 	"github.com/meshplan/meshplan/plans"
 )
 
-// drawing is the order of a plan's steps, or the dependencies of a plan in which nothing happens, with the fewest edges that say
-// the same.
+// drawing is the order of a plan's steps, or the dependencies of a plan in which nothing happens, with the fewest
+// edges that say the same.
 type drawing struct {
 	graph *dag.Graph[int]
 	nodes map[int]vertex
@@ -78,8 +78,8 @@ func (d *drawing) steps(p *plans.Plan) {
 	}
 }
 
-// dependencies draws a configuration. A dependency on all instances of a resource goes through one node, so that N instances that
-// depend on M others cost N + M edges.
+// dependencies draws a configuration. A dependency on all instances of a resource goes through one node, so that N
+// instances that depend on M others cost N + M edges.
 func (d *drawing) dependencies(p *plans.Plan) {
 	index := make(map[addr.Instance]int, len(p.Changes))
 	instances := map[addr.Resource][]int{}

@@ -14,9 +14,9 @@ import (
 // FormatVersion is the version of Terraform's plan representation that JSON writes.
 const FormatVersion = "1.2"
 
-// JSON writes the plan in Terraform's representation, so that tools which read that read this. Two things differ, both on
-// purpose: secrets are null (before_sensitive and after_sensitive say where), and what Terraform has no word for stands under the
-// key "meshplan". The text ends with a line break.
+// JSON writes the plan in Terraform's representation, so that tools which read that read this. Two things differ,
+// both on purpose: secrets are null (before_sensitive and after_sensitive say where), and what Terraform has no word
+// for stands under the key "meshplan". The text ends with a line break.
 func JSON(w io.Writer, p *plans.Plan) error {
 	b := newBuilder()
 	out := jsonPlan{

@@ -11,12 +11,13 @@ import (
 // MarkdownOptions say how Markdown writes. The zero value writes everything under the title "meshplan".
 type MarkdownOptions struct {
 	Title string
-	// MaxBytes bounds the output (a comment on GitHub holds 65,536 characters); 0 means no bound. Details go first, those of
-	// creations before those of updates; what destroys goes last, and what was left out is counted.
+	// MaxBytes bounds the output (a comment on GitHub holds 65,536 characters); 0 means no bound. Details go first,
+	// those of creations before those of updates; what destroys goes last, and what was left out is counted.
 	MaxBytes int
 }
 
-// Markdown writes the plan for a pull request: the verdict, a table of counts, what destroys, and everything else folded away.
+// Markdown writes the plan for a pull request: the verdict, a table of counts, what destroys, and everything else
+// folded away.
 func Markdown(w io.Writer, p *plans.Plan, o MarkdownOptions) error {
 	m := &markdown{b: newBuilder(), p: p}
 	m.build(o)
@@ -194,8 +195,8 @@ func bold(n int) string {
 	return fmt.Sprintf("**%d**", n)
 }
 
-// details folds lines away under a summary, which is HTML. The marks stand in the first column: only there do they colour a
-// line.
+// details folds lines away under a summary, which is HTML. The marks stand in the first column: only there do they
+// colour a line.
 func details(summary string, lines []line) string {
 	var body strings.Builder
 	for _, l := range lines {

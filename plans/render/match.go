@@ -52,8 +52,8 @@ func matchByName(before, after []*node) (pairs []pair, ok bool) {
 // maxTable bounds the work of finding what two lists have in common. Longer lists are compared position by position.
 const maxTable = 1 << 20
 
-// matchInOrder keeps the longest common subsequence. What is removed and what is added in the same place counts as changed when
-// both are collections: their difference says more than both of them.
+// matchInOrder keeps the longest common subsequence. What is removed and what is added in the same place counts as
+// changed when both are collections: their difference says more than both of them.
 func matchInOrder(before, after []*node) []pair {
 	var pairs []pair
 	if len(before)*len(after) > maxTable {

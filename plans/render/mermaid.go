@@ -10,12 +10,12 @@ import (
 	"github.com/meshplan/meshplan/plans"
 )
 
-// MermaidOptions bound a drawing. The zero value draws everything; whoever shows it may refuse one that is too large (GitHub and
-// others stop at 500 edges and 50,000 characters).
+// MermaidOptions bound a drawing. The zero value draws everything; whoever shows it may refuse one that is too large
+// (GitHub and others stop at 500 edges and 50,000 characters).
 type MermaidOptions struct{ MaxNodes, MaxEdges, MaxBytes int }
 
-// Mermaid writes the order of the plan's steps as a Mermaid flowchart: an arrow leads from what comes first to what waits for it. It
-// reports false, and writes nothing, when the drawing is larger than the options allow.
+// Mermaid writes the order of the plan's steps as a Mermaid flowchart: an arrow leads from what comes first to what
+// waits for it. It reports false, and writes nothing, when the drawing is larger than the options allow.
 func Mermaid(w io.Writer, p *plans.Plan, o MermaidOptions) (bool, error) {
 	d := draw(p)
 	over := func(n, limit int) bool { return limit > 0 && n > limit }

@@ -31,8 +31,8 @@ const (
 // node is a value without its secrets.
 type node struct {
 	kind kind
-	// text is the content of text, number, boolean, pem and raw. For a secret it tells equal ones from different ones within
-	// one rendering, and is empty when that cannot be told.
+	// text is the content of text, number, boolean, pem and raw. For a secret it tells equal ones from different ones
+	// within one rendering, and is empty when that cannot be told.
 	text string
 	keys []string // of an object, sorted
 	kids []*node
@@ -215,7 +215,8 @@ func sameStep(a, b cty.PathStep) bool {
 	return cty.Path{a}.Equals(cty.Path{b})
 }
 
-// json returns the value as encoding/json takes it, with null for what is unknown or secret. Numbers keep all their digits.
+// json returns the value as encoding/json takes it, with null for what is unknown or secret. Numbers keep all their
+// digits.
 func (n *node) json() any {
 	switch n.kindOf() {
 	case text, pem:
@@ -243,7 +244,8 @@ func (n *node) json() any {
 	return nil
 }
 
-// flags returns the shape of the value with true where a node of kind k is, leaving out what has none. Nothing at all is false.
+// flags returns the shape of the value with true where a node of kind k is, leaving out what has none. Nothing at all
+// is false.
 func (n *node) flags(k kind) any {
 	switch {
 	case n.is(k):

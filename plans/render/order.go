@@ -11,8 +11,8 @@ import (
 	"github.com/meshplan/meshplan/plans"
 )
 
-// shown lists the actions in the order in which changes appear: what destroys comes last, nearest to the question whether to go
-// on.
+// shown lists the actions in the order in which changes appear: what destroys comes last, nearest to the question
+// whether to go on.
 var shown = [...]plans.Action{plans.Read, plans.Create, plans.Update, plans.Forget, plans.Replace, plans.Delete}
 
 // group holds the changes of one action, in execution order.

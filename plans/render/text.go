@@ -14,10 +14,12 @@ import (
 
 // TextOptions say how Text lays a plan out. The zero value is plain text that is not wrapped.
 type TextOptions struct {
-	// Width of the terminal in characters, to which prose is wrapped; 0 wraps nothing. Addresses and values are never wrapped.
+	// Width of the terminal in characters, to which prose is wrapped; 0 wraps nothing. Addresses and values are never
+	// wrapped.
 	Width int
 	Paint diag.Paint
-	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is summed up.
+	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is
+	// summed up.
 	Full bool
 	// Summary shows one line for each change, with its notes, and no values.
 	Summary bool

@@ -13,8 +13,8 @@ import (
 // TreeOptions say how Tree draws. The zero value uses box characters.
 type TreeOptions struct{ ASCII bool }
 
-// Tree writes what depends on what as an indented tree. Its roots are what nothing depends on, and below a node is what it
-// depends on. A node is unfolded where it appears first; later places refer to it with an arrow.
+// Tree writes what depends on what as an indented tree. Its roots are what nothing depends on, and below a node is
+// what it depends on. A node is unfolded where it appears first; later places refer to it with an arrow.
 func Tree(w io.Writer, p *plans.Plan, o TreeOptions) error {
 	d := draw(p)
 	t := &treeWriter{w: bufio.NewWriter(w), d: d, seen: map[int]bool{}, tee: "├─ ", end: "└─ ", bar: "│  ", up: " ↑"}

@@ -1,8 +1,8 @@
 // Package memory is a provider of objects that live in a World: a map, or a small file shared by processes. It serves
 // tests, benchmarks and examples that need a system without a cluster, and fails on demand.
 //
-// The central idea: a World is the system, apart from the provider that manages it, so that a test can look at it, change it
-// behind the provider's back (drift) and make any operation fail or stop half-way.
+// The central idea: a World is the system, apart from the provider that manages it, so that a test can look at it,
+// change it behind the provider's back (drift) and make any operation fail or stop half-way.
 package memory
 
 import (
@@ -37,8 +37,8 @@ type Object struct {
 	Version int    `json:"version"`
 }
 
-// Fault decides whether an operation (create, update, delete, read, plan) on a name fails. After says that the effect takes
-// place before the error is returned, as when an answer is lost.
+// Fault decides whether an operation (create, update, delete, read, plan) on a name fails. After says that the effect
+// takes place before the error is returned, as when an answer is lost.
 type Fault func(op, name string) (err error, after bool)
 
 // Wait is called after an object was created or updated, while its step waits for the object to become ready.
@@ -60,7 +60,8 @@ func (w *World) waiter() Wait {
 // NewWorld returns an empty world in memory.
 func NewWorld() *World { return &World{objects: map[string]Object{}} }
 
-// OpenWorld returns a world that is kept in a file, so that several processes in turn can use it. The file need not exist.
+// OpenWorld returns a world that is kept in a file, so that several processes in turn can use it. The file need not
+// exist.
 func OpenWorld(path string) (*World, error) {
 	w := NewWorld()
 	w.path = path

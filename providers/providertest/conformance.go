@@ -1,7 +1,7 @@
 // Package providertest checks that a resource type keeps the contract of package providers.
 //
-// The central idea: the promises are the same for a map in memory and for a cluster, so one suite states them once and every
-// provider runs it against its real system.
+// The central idea: the promises are the same for a map in memory and for a cluster, so one suite states them once
+// and every provider runs it against its real system.
 //
 //	providertest.Run(t, providertest.Case{Type: typ, Create: config, Update: changed, Owner: owner})
 package providertest
@@ -20,8 +20,8 @@ import (
 // Case is one resource type with configurations to try on it.
 type Case struct {
 	Type providers.ResourceType
-	// Create and Update are decoded configurations of the same object, known and free of marks. Update must be possible in
-	// place; leave it out for types that cannot be updated.
+	// Create and Update are decoded configurations of the same object, known and free of marks. Update must be
+	// possible in place; leave it out for types that cannot be updated.
 	Create, Update cty.Value
 	Owner          providers.Owner
 	// Remove deletes the object behind the provider's back; nil skips what needs it.

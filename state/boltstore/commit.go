@@ -80,8 +80,9 @@ func (c *committer) loop() {
 	}
 }
 
-// group takes everybody who waits in line behind r. When the last commit carried several writes it lingers a moment: those
-// who were just answered come back with their next write, and sharing a commit with them is cheaper than another one.
+// group takes everybody who waits in line behind r. When the last commit carried several writes it lingers a moment:
+// those who were just answered come back with their next write, and sharing a commit with them is cheaper than
+// another one.
 func (c *committer) group(r *request) []*request {
 	group := []*request{r}
 	var patience <-chan time.Time

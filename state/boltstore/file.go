@@ -97,7 +97,8 @@ func (f *file) read(path string, fn func(*bolt.Tx) error) error {
 	})
 }
 
-// guard turns what bbolt does on a damaged file (panics, and accesses outside of the mapping) into a *state.CorruptError.
+// guard turns what bbolt does on a damaged file (panics, and accesses outside of the mapping) into a
+// *state.CorruptError.
 func guard(path string, fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

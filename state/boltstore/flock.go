@@ -25,9 +25,9 @@ func tryFlock(f *os.File, how int) (bool, error) {
 	}
 }
 
-// waitFlock polls for a lock: a blocking call could not be given up, neither when ctx ends nor when a stopped process holds the
-// lock for ever. Commits take about a millisecond with a gap between them, so the polls are that close. Errors: errBusy after
-// timeout, the cause of ctx.
+// waitFlock polls for a lock: a blocking call could not be given up, neither when ctx ends nor when a stopped process
+// holds the lock for ever. Commits take about a millisecond with a gap between them, so the polls are that close.
+// Errors: errBusy after timeout, the cause of ctx.
 func waitFlock(ctx context.Context, f *os.File, how int, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, time.Millisecond) {

@@ -234,8 +234,8 @@ func decodeMeta(es []entry, m *state.Meta) error {
 	return nil
 }
 
-// decodeJournal puts the steps of a run in the order of the commits of their intents. Those of one commit were asked for at
-// the same time; they follow the plan.
+// decodeJournal puts the steps of a run in the order of the commits of their intents. Those of one commit were asked
+// for at the same time; they follow the plan.
 func decodeJournal(es []entry) ([]state.Entry, error) {
 	type dated struct {
 		serial uint64

@@ -16,8 +16,8 @@ import (
 // maxHolderBytes bounds what is read of a holder's description.
 const maxHolderBytes = 64 << 10
 
-// sessionLock is the right to write. The file stays when the lock is gone: removing it would let two processes hold locks on two
-// files of the same name.
+// sessionLock is the right to write. The file stays when the lock is gone: removing it would let two processes hold
+// locks on two files of the same name.
 type sessionLock struct{ f *os.File }
 
 // acquire takes the lock, waiting up to wait for another holder. Errors: *state.LockedError, the cause of ctx.
@@ -42,7 +42,8 @@ func acquire(ctx context.Context, path string, holder state.Holder, wait time.Du
 	return l, nil
 }
 
-// waitSession polls at longer and longer intervals: a session lasts seconds or minutes. Errors: errBusy, the cause of ctx.
+// waitSession polls at longer and longer intervals: a session lasts seconds or minutes. Errors: errBusy, the cause of
+// ctx.
 func waitSession(ctx context.Context, f *os.File, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {

@@ -15,8 +15,8 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// TestKilled kills a process that writes from eight goroutines, again and again, and checks that all it had been told to be
-// durable is there.
+// TestKilled kills a process that writes from eight goroutines, again and again, and checks that all it had been told
+// to be durable is there.
 func TestKilled(t *testing.T) {
 	s := tempStore(t)
 	rounds := 12

@@ -15,14 +15,14 @@ import (
 
 // Options adjusts a Store. The zero value is ready for use.
 type Options struct {
-	// Timeout bounds how long a reader waits for a commit, and a commit for readers; 0 means 10 seconds. A stopped process
-	// that holds the file can delay others by this much, not for ever.
+	// Timeout bounds how long a reader waits for a commit, and a commit for readers; 0 means 10 seconds. A stopped
+	// process that holds the file can delay others by this much, not for ever.
 	Timeout time.Duration
-	// KeepRuns is how many runs keep their steps, so that they can be rolled back; 0 means 100. The summary of a run is kept
-	// for ever.
+	// KeepRuns is how many runs keep their steps, so that they can be rolled back; 0 means 100. The summary of a run
+	// is kept for ever.
 	KeepRuns int
-	// NoBackup leaves out the copy of the file before the first write of a session. Files of more than 64 MiB are never copied;
-	// for others, a copy that cannot be made fails the write.
+	// NoBackup leaves out the copy of the file before the first write of a session. Files of more than 64 MiB are
+	// never copied; for others, a copy that cannot be made fails the write.
 	NoBackup bool
 	// Now is the clock for the end of runs; nil means time.Now.
 	Now func() time.Time
@@ -36,8 +36,8 @@ type Store struct {
 
 var _ state.Store = (*Store)(nil)
 
-// Open returns the store of the file at path. It touches nothing: the file and its directory (mode 0600 and 0700) are made by
-// the first write, the lock file by the first lock. An empty path is an error.
+// Open returns the store of the file at path. It touches nothing: the file and its directory (mode 0600 and 0700) are
+// made by the first write, the lock file by the first lock. An empty path is an error.
 func Open(path string, o Options) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("a state needs a path")
@@ -64,8 +64,8 @@ func (s *Store) Path() string { return s.path }
 // Close releases nothing, because nothing is held. Sessions are ended by Unlock.
 func (s *Store) Close() error { return nil }
 
-// Snapshot implements state.Store. It keeps a running apply from committing for as long as it takes to copy the file's content,
-// not for as long as it takes to decode it.
+// Snapshot implements state.Store. It keeps a running apply from committing for as long as it takes to copy the
+// file's content, not for as long as it takes to decode it.
 func (s *Store) Snapshot(ctx context.Context) (*state.Snapshot, error) {
 	var raw rawSnapshot
 	if err := s.view(ctx, raw.copy); err != nil {

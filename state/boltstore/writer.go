@@ -83,7 +83,8 @@ func (w *writer) Record(o state.Outcome) error {
 	})
 }
 
-// checkOpen refuses what belongs to no open step of this run: a step that was never begun, is over, or is about another address.
+// checkOpen refuses what belongs to no open step of this run: a step that was never begun, is over, or is about
+// another address.
 func (w *writer) checkOpen(t *txn, key []byte, step int, a addr.Instance) error {
 	if t.bucket(bucketUnresolved).Get(unresolvedKey(unresolvedPrefix(key), w.run.ID, step)) == nil {
 		return fmt.Errorf("step %d of run %d is not open for %s", step, w.run.ID, a)
