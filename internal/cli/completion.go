@@ -8,8 +8,8 @@ import (
 	"github.com/meshplan/meshplan/internal/config"
 )
 
-// Completion looks into configuration and state only: pressing a key must not touch a cluster. The hook that runs before commands
-// does not run before completion, so each function below calls it.
+// Completion looks into configuration and state only: pressing a key must not touch a cluster. The hook that runs
+// before commands does not run before completion, so each function below calls it.
 
 // completeDirs offers directories.
 func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

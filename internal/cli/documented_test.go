@@ -10,8 +10,8 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 )
 
-// TestTypesAreDocumented checks that every resource type and data source of the program is described, attribute by attribute, with an
-// example, and that the README names it.
+// TestTypesAreDocumented checks that every resource type and data source of the program is described, attribute by
+// attribute, with an example, and that the README names it.
 func TestTypesAreDocumented(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

@@ -111,8 +111,8 @@ func (f *applyFlags) add(fs *pflag.FlagSet, rollback bool) {
 	}
 }
 
-// fromEnvironment gives flags that were not set the value of MESHPLAN_<NAME>. Flags that approve or restrict are left out: what they
-// do must be visible in the command itself.
+// fromEnvironment gives flags that were not set the value of MESHPLAN_<NAME>. Flags that approve or restrict are left
+// out: what they do must be visible in the command itself.
 func (a *app) fromEnvironment(cmd *cobra.Command) error {
 	var err error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

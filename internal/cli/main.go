@@ -1,12 +1,12 @@
-// Package cli is the command line: it parses flags, puts store, providers and engine together, shows what they report, and turns
-// the outcome into an exit code.
+// Package cli is the command line: it parses flags, puts store, providers and engine together, shows what they
+// report, and turns the outcome into an exit code.
 //
-// The central idea: one file for each command, and each command is a short story told with the same few parts: a workspace
-// (configuration, variables, state), a console (what is shown, in which form) and the engine. Whatever is expensive is made by the
-// part that needs it, when it is needed, so that `meshplan version` opens nothing.
+// The central idea: one file for each command, and each command is a short story told with the same few parts: a
+// workspace (configuration, variables, state), a console (what is shown, in which form) and the engine. Whatever is
+// expensive is made by the part that needs it, when it is needed, so that `meshplan version` opens nothing.
 //
-// Nothing here keeps state between calls of Main, except that -C changes the working directory for as long as Main runs; calls
-// with -C must not run at the same time.
+// Nothing here keeps state between calls of Main, except that -C changes the working directory for as long as Main
+// runs; calls with -C must not run at the same time.
 package cli
 
 import (
@@ -25,8 +25,8 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// Main runs a command line (without the program's name) and returns the exit code. Results go to stdout, everything else to
-// stderr. env has the form of os.Environ. It never panics.
+// Main runs a command line (without the program's name) and returns the exit code. Results go to stdout, everything
+// else to stderr. env has the form of os.Environ. It never panics.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	return run(&app{in: stdin, out: stdout, err: stderr, env: env, registry: builtin, now: time.Now}, args)
 }

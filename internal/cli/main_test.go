@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// inMemory reads what scripts ask for: WORLD is the file of the objects; FAIL lists operations that fail, as `create:name`; PANIC
-// one that panics; HOLD one that makes a file `held` and goes on when there is a file `release`, or, with HOLD_SIGNAL, a little
-// after the first signal.
+// inMemory reads what scripts ask for: WORLD is the file of the objects; FAIL lists operations that fail, as
+// `create:name`; PANIC one that panics; HOLD one that makes a file `held` and goes on when there is a file `release`,
+// or, with HOLD_SIGNAL, a little after the first signal.
 func inMemory(connection) providers.Registry {
 	world, err := memory.OpenWorld(os.Getenv("WORLD"))
 	if err != nil {

@@ -96,8 +96,8 @@ func (w *workspace) plan(c *console, sig *interrupts, f *planFlags, o engine.Pla
 	return w.engine(view, f.parallelism).Plan(sig.first, w.config, o)
 }
 
-// stopped shows why a command ended before anything was changed and returns its exit code. After a signal the findings are but
-// the consequence of it.
+// stopped shows why a command ended before anything was changed and returns its exit code. After a signal the
+// findings are but the consequence of it.
 func (c *console) stopped(sig *interrupts, ds hcl.Diagnostics) int {
 	if sig.seen() {
 		c.say("Interrupted. Nothing was changed.")

@@ -18,8 +18,8 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// recorded opens the state of a directory for reading. It works without a valid configuration: looking at what is recorded must
-// always be possible.
+// recorded opens the state of a directory for reading. It works without a valid configuration: looking at what is
+// recorded must always be possible.
 func recorded(ctx context.Context, dir, path string) (state.Store, *state.Snapshot, hcl.Diagnostics) {
 	var settings *config.Settings
 	if path == "" {

@@ -11,8 +11,8 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
-// interrupts turns SIGINT and SIGTERM into two contexts: the first ends with the first signal and stops planning at once and applying
-// gently; the second ends with the second signal and aborts.
+// interrupts turns SIGINT and SIGTERM into two contexts: the first ends with the first signal and stops planning at
+// once and applying gently; the second ends with the second signal and aborts.
 type interrupts struct {
 	first, second context.Context
 	release       func()

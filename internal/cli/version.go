@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is set by -ldflags "-X …/internal/cli.release=1.2.3". Without it the version is that of the module, as `go install` records
-// it. It is never written to.
+// release is set by -ldflags "-X …/internal/cli.release=1.2.3". Without it the version is that of the module, as `go
+// install` records it. It is never written to.
 var release string
 
 // versionInfo is what `version --json` prints.

@@ -36,8 +36,8 @@ type workspace struct {
 	store  state.Store
 }
 
-// open loads the configuration in dir and gives its variables values; those of a saved plan count less than flags. Without
-// errors the workspace is complete.
+// open loads the configuration in dir and gives its variables values; those of a saved plan count less than flags.
+// Without errors the workspace is complete.
 func (a *app) open(cmd *cobra.Command, dir string, in *inputFlags, saved []plans.Variable) (*workspace, hcl.Diagnostics) {
 	w := &workspace{app: a, cmd: cmd, in: in, dir: dir}
 	var ds hcl.Diagnostics

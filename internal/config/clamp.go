@@ -2,8 +2,8 @@ package config
 
 import "github.com/hashicorp/hcl/v2"
 
-// clamped cuts ranges off at the end of their file. HCL's scanners sometimes point one byte behind it, where a program that
-// prints the source would fall over.
+// clamped cuts ranges off at the end of their file. HCL's scanners sometimes point one byte behind it, where a
+// program that prints the source would fall over.
 func clamped(ds hcl.Diagnostics, files map[string]*hcl.File) hcl.Diagnostics {
 	for _, d := range ds {
 		d.Subject, d.Context = clamp(d.Subject, files), clamp(d.Context, files)

@@ -9,11 +9,11 @@ import (
 type Config struct {
 	// Dir is the directory as the caller named it.
 	Dir string
-	// Files are the parsed files by the name that ranges carry: Dir joined with the file's name. They serve source snippets, so
-	// variable files, which may hold secrets, are not among them.
+	// Files are the parsed files by the name that ranges carry: Dir joined with the file's name. They serve source
+	// snippets, so variable files, which may hold secrets, are not among them.
 	Files map[string]*hcl.File
-	// Hash is the SHA-256, in hex, of the names and contents of the configuration files. Variable files and what functions read
-	// are not part of it.
+	// Hash is the SHA-256, in hex, of the names and contents of the configuration files. Variable files and what
+	// functions read are not part of it.
 	Hash     string
 	Root     *Module
 	Settings Settings
@@ -43,8 +43,8 @@ type Settings struct {
 	RequiredRange   hcl.Range
 	// Backend is the label of the backend block; empty means that there is none.
 	Backend string
-	// BackendBody is the content of the backend block, nil when there is none. It must be decoded without a context: variables
-	// do not exist yet when the state is opened.
+	// BackendBody is the content of the backend block, nil when there is none. It must be decoded without a context:
+	// variables do not exist yet when the state is opened.
 	BackendBody  hcl.Body
 	BackendRange hcl.Range
 	OnFailure    OnFailure

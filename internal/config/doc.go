@@ -1,9 +1,10 @@
-// Package config reads a directory of `*.mesh.hcl` and `*.mesh.hcl.json` files into a Config: what people wrote, checked as
-// far as that is possible without providers, state or a cluster.
+// Package config reads a directory of `*.mesh.hcl` and `*.mesh.hcl.json` files into a Config: what people wrote,
+// checked as far as that is possible without providers, state or a cluster.
 //
-// The central idea: loading never stops at the first mistake. Every file is parsed and every block decoded, what is wrong is
-// diagnosed with a code and a range, and the rest is returned all the same, so that a formatter, an editor or a reviewer gets
-// the whole picture from one run. Expressions stay expressions: the engine evaluates them when it knows enough.
+// The central idea: loading never stops at the first mistake. Every file is parsed and every block decoded, what is
+// wrong is diagnosed with a code and a range, and the rest is returned all the same, so that a formatter, an editor
+// or a reviewer gets the whole picture from one run. Expressions stay expressions: the engine evaluates them when it
+// knows enough.
 //
 //	cfg, diags := config.Load(dir, config.Options{})
 //	assigned, more := cfg.Assignments(config.Inputs{Environ: os.Environ(), Flags: []string{"region=eu"}})

@@ -149,8 +149,8 @@ func unreadable(summary, path string, err error) *hcl.Diagnostic {
 	return diag.Error(CodeUnreadable, summary, fmt.Sprintf("%q cannot be read: %s.", path, err), nil)
 }
 
-// hashSources is the identity of a configuration: names and contents, each with its length, so that moving bytes from one
-// to another makes a difference.
+// hashSources is the identity of a configuration: names and contents, each with its length, so that moving bytes from
+// one to another makes a difference.
 func hashSources(sources []source) string {
 	h := sha256.New()
 	for _, s := range sources {

@@ -12,9 +12,9 @@ import (
 	"github.com/meshplan/meshplan/internal/lang"
 )
 
-// Load reads the configuration in dir. The Config is never nil: with errors it holds everything that could be understood.
-// Every diagnostic has a code, and one about a file's content has a range that lies within that file, which Config.Files
-// holds. The diagnostics are sorted. It costs O(size of the files).
+// Load reads the configuration in dir. The Config is never nil: with errors it holds everything that could be
+// understood. Every diagnostic has a code, and one about a file's content has a range that lies within that file,
+// which Config.Files holds. The diagnostics are sorted. It costs O(size of the files).
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 	d := &decoder{options: o, module: newModule(), meta: metaSchema()}
 	d.module.functions = o.Functions

@@ -24,8 +24,8 @@ func metaSchema() *hcl.BodySchema {
 	}
 }
 
-// MetaArguments returns the names of the arguments and blocks that every resource has, sorted. The schema of a resource type
-// cannot use them.
+// MetaArguments returns the names of the arguments and blocks that every resource has, sorted. The schema of a
+// resource type cannot use them.
 func MetaArguments() []string {
 	var out []string
 	s := metaSchema()

@@ -42,11 +42,11 @@ func (d *decoder) variableBlock(b *hcl.Block) {
 	d.module.Variables[name] = v
 }
 
-// typeAndDefault reads the constraint and converts the default to it. Without a constraint the default tells the type, if it
-// is a string, a number or a bool.
+// typeAndDefault reads the constraint and converts the default to it. Without a constraint the default tells the
+// type, if it is a string, a number or a bool.
 //
-// Why no variable is without a type: in Terraform a list given on the command line to an untyped variable silently becomes
-// a string.
+// Why no variable is without a type: in Terraform a list given on the command line to an untyped variable silently
+// becomes a string.
 func (d *decoder) typeAndDefault(v *Variable, typ, def *hcl.Attribute) {
 	typed := false
 	if typ != nil {

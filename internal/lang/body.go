@@ -10,9 +10,10 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 )
 
-// BodyReferences returns the references of every expression in a body of the given shape, inside nested and dynamic blocks
-// too, and its diagnostics, both sorted by position. The body must not have been expanded. Names that dynamic blocks define are not references.
-// Parts that do not fit the schema are passed over: schema.Block.Decode reports them.
+// BodyReferences returns the references of every expression in a body of the given shape, inside nested and dynamic
+// blocks too, and its diagnostics, both sorted by position. The body must not have been expanded. Names that dynamic
+// blocks define are not references. Parts that do not fit the schema are passed over: schema.Block.Decode reports
+// them.
 func BodyReferences(body hcl.Body, b *schema.Block) ([]Reference, hcl.Diagnostics) {
 	var w refWalker
 	w.body(body, b)

@@ -43,7 +43,8 @@ func indexFunction() function.Function {
 	})
 }
 
-// lookupFunction reads one element of a map or attribute of an object, or else a default. The rest of the map may be unknown.
+// lookupFunction reads one element of a map or attribute of an object, or else a default. The rest of the map may be
+// unknown.
 func lookupFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{

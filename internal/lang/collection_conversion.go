@@ -35,8 +35,8 @@ func toCollection(wanted cty.Type, build func(cty.Value) cty.Value) function.Fun
 	})
 }
 
-// uniform returns v without its own marks if it is a tuple (or the object asked for) whose elements, at least one, are of
-// one type.
+// uniform returns v without its own marks if it is a tuple (or the object asked for) whose elements, at least one,
+// are of one type.
 func uniform(v cty.Value, object bool) (cty.Value, bool) {
 	v, _ = v.Unmark()
 	if v.IsNull() || !v.IsKnown() {

@@ -118,8 +118,8 @@ func (w *refWalker) Exit(n hclsyntax.Node) hcl.Diagnostics {
 	return nil
 }
 
-// index handles `TYPE.NAME[key]rest` as one reference when the index comes right after the name. The walk goes on into the
-// key, whose references are reported as their own.
+// index handles `TYPE.NAME[key]rest` as one reference when the index comes right after the name. The walk goes on
+// into the key, whose references are reported as their own.
 func (w *refWalker) index(n *hclsyntax.IndexExpr, rest hcl.Traversal, whole hcl.Range) {
 	of, ok := n.Collection.(*hclsyntax.ScopeTraversalExpr)
 	if !ok || w.local(of.Traversal.RootName()) {

@@ -16,8 +16,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// confined reads files below one directory and nowhere else. The kernel's own path walk enforces it (os.Root), so neither
-// `..` nor a symbolic link leads out, whoever changes the directory meanwhile.
+// confined reads files below one directory and nowhere else. The kernel's own path walk enforces it (os.Root), so
+// neither `..` nor a symbolic link leads out, whoever changes the directory meanwhile.
 //
 // Why: a plan is made for every pull request, and a configuration that could read the runner's files could print them
 // into a comment.

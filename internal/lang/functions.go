@@ -18,8 +18,8 @@ type FunctionOptions struct {
 	// BaseDir is the only directory from which functions may read, symbolic links included. Relative paths start
 	// there. Empty means that there are no files: every function that reads one reports an error.
 	BaseDir string
-	// Now gives the time of the plan for plantimestamp. It is called at every use, so it must return the same time during one
-	// run. Nil makes plantimestamp unknown, as it is while validating.
+	// Now gives the time of the plan for plantimestamp. It is called at every use, so it must return the same time
+	// during one run. Nil makes plantimestamp unknown, as it is while validating.
 	Now func() time.Time
 }
 

@@ -166,7 +166,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// equalLoosely compares values, taking a tuple for a list and an object for a map, as literals cannot say which they are.
+// equalLoosely compares values, taking a tuple for a list and an object for a map, as literals cannot say which they
+// are.
 func equalLoosely(got, want cty.Value) bool {
 	if got.IsNull() || want.IsNull() {
 		return got.IsNull() && want.IsNull()

@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// manifestsFunction reads every Kubernetes object of a multi-document YAML or JSON file into an object whose attributes are
-// named `kind/namespace/name`; the namespace is empty when the manifest has none. The items of a `v1` List count as
-// objects of their own.
+// manifestsFunction reads every Kubernetes object of a multi-document YAML or JSON file into an object whose
+// attributes are named `kind/namespace/name`; the namespace is empty when the manifest has none. The items of a `v1`
+// List count as objects of their own.
 //
 // YAML is read as kubectl reads it, and a key that is there twice is an error.
 func manifestsFunction(files confined) function.Function {

@@ -33,8 +33,8 @@ func nonsensitiveFunction() function.Function {
 	})
 }
 
-// isSensitiveFunction says whether the value itself is sensitive; it is not known for an unknown value without the mark, which
-// may still come out sensitive.
+// isSensitiveFunction says whether the value itself is sensitive; it is not known for an unknown value without the
+// mark, which may still come out sensitive.
 func isSensitiveFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{*anything()},

@@ -23,8 +23,8 @@ const (
 	RefMeshplan                    // meshplan.NAME: facts about the run
 )
 
-// KeyExpr says how a reference to a resource or a module chooses among its instances. The zero value means that there is no
-// index: the reference names the whole resource.
+// KeyExpr says how a reference to a resource or a module chooses among its instances. The zero value means that there
+// is no index: the reference names the whole resource.
 type KeyExpr uint8
 
 // The ways to choose an instance.
@@ -47,13 +47,14 @@ type Reference struct {
 	// Key is the chosen instance when KeyExpr is KeyStatic.
 	Key     addr.Key
 	KeyExpr KeyExpr
-	// Index is the expression in the brackets for every KeyExpr but KeyNone and KeyStatic. What it refers to itself is reported
-	// as references of its own.
+	// Index is the expression in the brackets for every KeyExpr but KeyNone and KeyStatic. What it refers to itself
+	// is reported as references of its own.
 	Index hcl.Expression
-	// Traversal is the whole absolute traversal as far as it is static: up to a dynamic index, which it does not include.
+	// Traversal is the whole absolute traversal as far as it is static: up to a dynamic index, which it does not
+	// include.
 	Traversal hcl.Traversal
-	// Remaining are the static steps that follow the name and the instance (`.metadata[0].name`). It is empty, not shorter than
-	// written, when the rest is dynamic.
+	// Remaining are the static steps that follow the name and the instance (`.metadata[0].name`). It is empty, not
+	// shorter than written, when the rest is dynamic.
 	Remaining hcl.Traversal
 	// Range covers what was written, from the first name to the last step of Remaining.
 	Range hcl.Range

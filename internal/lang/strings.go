@@ -108,8 +108,8 @@ func checkIndent(args []cty.Value) error {
 	return nil
 }
 
-// checkWidths refuses widths and precisions with which a short format would fill the memory. They stand between the percent
-// sign and the letter of a verb.
+// checkWidths refuses widths and precisions with which a short format would fill the memory. They stand between the
+// percent sign and the letter of a verb.
 func checkWidths(args []cty.Value) error {
 	format, _ := text(args[0])
 	for _, verb := range strings.Split(strings.ReplaceAll(format, "%%", ""), "%")[1:] {

@@ -16,8 +16,8 @@ import (
 // maxTemplates is how many templates may render one another.
 const maxTemplates = 16
 
-// addTemplates adds templatefile and templatestring, which can call every function in all. Inside a template they are there
-// again, one level deeper.
+// addTemplates adds templatefile and templatestring, which can call every function in all. Inside a template they are
+// there again, one level deeper.
 func addTemplates(all map[string]function.Function, files confined, level int) {
 	if level == maxTemplates {
 		tooDeep := func(args []cty.Value) (cty.Type, error) {
@@ -41,9 +41,9 @@ func addTemplates(all map[string]function.Function, files confined, level int) {
 	})
 }
 
-// templateFunction renders what load finds for the first argument, with the variables of the second. A template that is a
-// single interpolation has the type of that, so the type is not known before: asking for it by rendering would double
-// the work at every level of nesting.
+// templateFunction renders what load finds for the first argument, with the variables of the second. A template that
+// is a single interpolation has the type of that, so the type is not known before: asking for it by rendering would
+// double the work at every level of nesting.
 func templateFunction(param string, functions func() map[string]function.Function, load func(string) (string, []byte, error)) function.Function {
 	return guarded(function.New(&function.Spec{
 		Params: []function.Parameter{{Name: param, Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType}},

@@ -48,8 +48,8 @@ func expandedNodes(n *yaml.Node, known map[*yaml.Node]int) int {
 	return total
 }
 
-// checkYAMLDepth limits the levels of the flow style by its brackets and of the block style by the indentation of a line and
-// its leading dashes and question marks, of which a line can hold many.
+// checkYAMLDepth limits the levels of the flow style by its brackets and of the block style by the indentation of a
+// line and its leading dashes and question marks, of which a line can hold many.
 func checkYAMLDepth(s string) error {
 	flow := 0
 	for line := range strings.Lines(s) {

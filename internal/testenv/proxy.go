@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Proxy stands between a client and the real API server: it notes every request, and can answer some itself, as a server in
-// trouble would.
+// Proxy stands between a client and the real API server: it notes every request, and can answer some itself, as a
+// server in trouble would.
 type Proxy struct {
 	// Kubeconfig is the path of a kubeconfig that leads through the proxy, with all rights.
 	Kubeconfig string
@@ -25,8 +25,8 @@ type Proxy struct {
 	requests []string
 }
 
-// NewProxy starts a proxy for the time of the test. Trouble may answer a request instead of the server and then returns true; nil
-// never does.
+// NewProxy starts a proxy for the time of the test. Trouble may answer a request instead of the server and then
+// returns true; nil never does.
 func NewProxy(t testing.TB, trouble func(http.ResponseWriter, *http.Request) bool) *Proxy {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", Kubeconfig(t))

@@ -1,8 +1,8 @@
 // Package testenv gives tests a real Kubernetes API: the project's sandbox, started once per package run.
 //
-// The central idea: a test that talks about Kubernetes behaviour asks for Kubeconfig and Namespace and gets a real API
-// server, or fails with the command that builds one. The sandbox ends with the test process, however that ends: it reads a pipe that
-// the kernel closes.
+// The central idea: a test that talks about Kubernetes behaviour asks for Kubeconfig and Namespace and gets a real
+// API server, or fails with the command that builds one. The sandbox ends with the test process, however that ends:
+// it reads a pipe that the kernel closes.
 //
 //	func TestMain(m *testing.M) { testenv.Main(m, testenv.Options{}) }
 //
@@ -11,8 +11,8 @@
 //		pool := kube.NewPool(kube.Options{Kubeconfig: testenv.Kubeconfig(t)})
 //	}
 //
-// Environment: MESHPLAN_SANDBOX names the binary; MESHPLAN_NO_SANDBOX=1 skips tests that need it; MESHPLAN_TEST_KUBECONFIG names a cluster
-// that runs already, for quick iterations.
+// Environment: MESHPLAN_SANDBOX names the binary; MESHPLAN_NO_SANDBOX=1 skips tests that need it;
+// MESHPLAN_TEST_KUBECONFIG names a cluster that runs already, for quick iterations.
 package testenv
 
 import (

@@ -105,8 +105,8 @@ func (l *live) region(at time.Time) (out []string) {
 	return out
 }
 
-// fit cuts a line of the region to the width of the terminal, not counting colours. Lines that scroll up stay whole, so that addresses
-// can be copied.
+// fit cuts a line of the region to the width of the terminal, not counting colours. Lines that scroll up stay whole,
+// so that addresses can be copied.
 func (l *live) fit(s string) string {
 	var b strings.Builder
 	used, escape, cut := 0, false, false

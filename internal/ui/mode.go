@@ -23,7 +23,8 @@ func ParseProgress(s string) (ProgressMode, error) {
 	return "", fmt.Errorf("%q is not one of auto, tty, plain, json and quiet", s)
 }
 
-// NewView returns the view of a mode on standard error. ProgressJSON needs a stream and is not made here: see NewStreamView.
+// NewView returns the view of a mode on standard error. ProgressJSON needs a stream and is not made here: see
+// NewStreamView.
 func NewView(m ProgressMode, t *Terminal) View {
 	switch {
 	case m == ProgressQuiet:

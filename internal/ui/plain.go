@@ -13,13 +13,13 @@ import (
 const (
 	// heartbeat keeps systems that stop silent jobs at bay, and people informed.
 	heartbeat = 30 * time.Second
-	// pause is how long a step stays silent about what it waits for, after it has begun and after each line. What it does is
-	// always said.
+	// pause is how long a step stays silent about what it waits for, after it has begun and after each line. What it
+	// does is always said.
 	pause = 2 * time.Second
 )
 
-// NewPlain returns a view that writes one line for each thing that happens, and every 30 s what is still going on. It is complete
-// and linear, for logs and screen readers.
+// NewPlain returns a view that writes one line for each thing that happens, and every 30 s what is still going on. It
+// is complete and linear, for logs and screen readers.
 func NewPlain(w io.Writer) View { return newPump(&plain{w: w}, heartbeat) }
 
 type plain struct {

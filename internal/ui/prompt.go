@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Confirm asks a question to which only the word `yes` agrees, and reports the answer. The end of the input is a refusal. When
-// ctx ends it returns at once with its error; the goroutine that reads stays behind until the input does.
+// Confirm asks a question to which only the word `yes` agrees, and reports the answer. The end of the input is a
+// refusal. When ctx ends it returns at once with its error; the goroutine that reads stays behind until the input
+// does.
 func Confirm(ctx context.Context, t *Terminal, question string) (bool, error) {
 	fmt.Fprintf(t.Err, "\n%s\n  Only 'yes' will be accepted.\n\n  %s ", t.ErrPaint.Bold(question), t.ErrPaint.Bold("Enter a value:"))
 	type answer struct {

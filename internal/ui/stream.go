@@ -19,9 +19,10 @@ import (
 // StreamVersion is the version of Terraform's machine-readable UI that the messages follow.
 const StreamVersion = "1.2"
 
-// Stream writes Terraform's machine-readable UI messages, one JSON object a line: version, planned_change, resource_drift,
-// change_summary, outputs, apply_start, apply_progress, apply_complete, apply_errored, diagnostic and log; and two that Terraform
-// does not have: apply_waiting says what a step waits for, apply_skipped that it was not begun. It is safe for concurrent use.
+// Stream writes Terraform's machine-readable UI messages, one JSON object a line: version, planned_change,
+// resource_drift, change_summary, outputs, apply_start, apply_progress, apply_complete, apply_errored, diagnostic and
+// log; and two that Terraform does not have: apply_waiting says what a step waits for, apply_skipped that it was not
+// begun. It is safe for concurrent use.
 type Stream struct {
 	now func() time.Time
 

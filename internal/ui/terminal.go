@@ -91,8 +91,8 @@ func width(getenv func(string) string, streams ...any) int {
 	return defaultWidth
 }
 
-// ascii reports whether the locale names a character set other than UTF-8. No locale at all is common in containers, whose
-// output is then read elsewhere as UTF-8.
+// ascii reports whether the locale names a character set other than UTF-8. No locale at all is common in containers,
+// whose output is then read elsewhere as UTF-8.
 func ascii(getenv func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := strings.ToLower(getenv(name)); v != "" {

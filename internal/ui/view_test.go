@@ -28,8 +28,8 @@ func object(name string) addr.Instance {
 	return addr.Instance{Resource: addr.Resource{Mode: addr.Managed, Type: "memory_object", Name: name}}
 }
 
-// script plays a run on a view: anchor and plane are made, plane reports progress, gate fails, shop is skipped because of it, and
-// the last step is not begun because somebody interrupts.
+// script plays a run on a view: anchor and plane are made, plane reports progress, gate fails, shop is skipped
+// because of it, and the last step is not begun because somebody interrupts.
 func script(v View) {
 	p := &plans.Plan{Mode: plans.Normal}
 	for _, name := range []string{"anchor", "plane", "gate", "shop", "tail"} {

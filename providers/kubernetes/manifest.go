@@ -118,7 +118,8 @@ func (m *manifest) Order(config cty.Value) providers.Order {
 	return orderOf(config.GetAttr("manifest"))
 }
 
-// Import implements providers.Importer. The id is `apiVersion/kind/namespace/name`, without the namespace for a kind that has none: apps/v1/Deployment/shop/web.
+// Import implements providers.Importer. The id is `apiVersion/kind/namespace/name`, without the namespace for a kind
+// that has none: apps/v1/Deployment/shop/web.
 func (m *manifest) Import(ctx context.Context, owner providers.Owner, id string) (providers.ReadResponse, hcl.Diagnostics) {
 	ref, err := m.cluster().ParseRef(ctx, id)
 	if err != nil {

@@ -74,7 +74,8 @@ func orderOf(manifest cty.Value) providers.Order {
 		}
 		o.After = append(o.After, ObjectTag(role, where, get(object, "roleRef", "name")))
 	case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
-		// Who answers must be there before the API server asks, and the API server must stop asking before who answers goes.
+		// Who answers must be there before the API server asks, and the API server must stop asking before who
+		// answers goes.
 		hooks, _ := object["webhooks"].([]any)
 		for _, h := range hooks {
 			where, service := get(h, "clientConfig", "service", "namespace"), get(h, "clientConfig", "service", "name")
@@ -88,8 +89,8 @@ func orderOf(manifest cty.Value) providers.Order {
 	return o
 }
 
-// mentioned returns the ServiceAccounts, ConfigMaps, Secrets and claims that a pod template names. Only the fields that name such
-// objects in a pod have these names.
+// mentioned returns the ServiceAccounts, ConfigMaps, Secrets and claims that a pod template names. Only the fields
+// that name such objects in a pod have these names.
 func mentioned(v any, out []kube.Ref) []kube.Ref {
 	add := func(kind string, name any) {
 		if s, ok := name.(string); ok && s != "" {

@@ -16,8 +16,8 @@ import (
 // CodeProviderUnknown: the provider block refers to something that is known only after apply.
 const CodeProviderUnknown diag.Code = "k8s.provider-unknown"
 
-// New returns the factory of the provider. All instances share the pool. BaseDir is the directory of the configuration, to which the
-// paths of charts are relative; it is asked for when a chart is loaded.
+// New returns the factory of the provider. All instances share the pool. BaseDir is the directory of the
+// configuration, to which the paths of charts are relative; it is asked for when a chart is loaded.
 func New(pool *kube.Pool, baseDir func() string) providers.Factory {
 	return func() providers.Provider {
 		p := &provider{pool: pool}

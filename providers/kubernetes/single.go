@@ -164,7 +164,8 @@ func (s *single) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 	return providers.ApplyResponse{Value: s.outcome(req, result.Record, id), Private: s.seal(req, result.Record)}, ds
 }
 
-// outcome is the value after an apply, as far as it came: the planned one once the object was written, the prior one before.
+// outcome is the value after an apply, as far as it came: the planned one once the object was written, the prior one
+// before.
 func (s *single) outcome(req providers.ApplyRequest, rec kube.Record, id kube.ID) cty.Value {
 	wrote := rec.Find(id)
 	if wrote == nil && len(rec.Objects) > 0 { // the namespace was defaulted

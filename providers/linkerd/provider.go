@@ -18,8 +18,8 @@ import (
 // CodeProviderUnknown: the provider block refers to something that is known only after apply.
 const CodeProviderUnknown diag.Code = "linkerd.provider-unknown"
 
-// Options are what the provider needs of the program. The zero value reads charts from the working directory and goes by the
-// machine's clock.
+// Options are what the provider needs of the program. The zero value reads charts from the working directory and goes
+// by the machine's clock.
 type Options struct {
 	// BaseDir is the configuration directory, to which the paths of charts are relative. It is asked for when a chart is
 	// loaded.

@@ -44,8 +44,8 @@ func TestTypesOfThisHalfAreRegistered(t *testing.T) {
 	}
 }
 
-// Every example is a complete configuration: its blocks decode against their schemas without a single diagnostic, and the type
-// that it documents is among them.
+// Every example is a complete configuration: its blocks decode against their schemas without a single diagnostic, and
+// the type that it documents is among them.
 func TestExamplesDecode(t *testing.T) {
 	all := schemas()
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -10,8 +10,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// differences returns the paths at which two JSON values differ, as deep as their shapes agree: a list of another length and a key
-// that only one of them has are one difference. They are in order of path.
+// differences returns the paths at which two JSON values differ, as deep as their shapes agree: a list of another
+// length and a key that only one of them has are one difference. They are in order of path.
 func differences(a, b any, at kube.Path) []kube.Path {
 	switch a := a.(type) {
 	case map[string]any:

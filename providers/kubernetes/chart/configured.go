@@ -13,7 +13,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// load fetches the chart. It returns nil without an error when the source is not known yet. A digest from the plan pins it.
+// load fetches the chart. It returns nil without an error when the source is not known yet. A digest from the plan
+// pins it.
 func (t *resourceType) load(ctx context.Context, config cty.Value, digest string, offline bool) (*Chart, hcl.Diagnostics) {
 	src, known := sourceFrom(config)
 	if !known {
@@ -108,8 +109,8 @@ func namespaceObject(name string) *unstructured.Unstructured {
 	return u
 }
 
-// capabilitiesOf asks the cluster what the templates of a chart may see of it: its version, and its API versions when the chart
-// mentions them, which costs two requests more.
+// capabilitiesOf asks the cluster what the templates of a chart may see of it: its version, and its API versions when
+// the chart mentions them, which costs two requests more.
 func capabilitiesOf(ctx context.Context, cluster *kube.Cluster, c *Chart) (version string, apis []string, ds hcl.Diagnostics) {
 	version, err := cluster.Version(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// servedAPIs lists what the cluster serves as templates ask for it: "apps/v1" and "apps/v1/Deployment". Groups that do not
-// answer are left out, as Helm does.
+// servedAPIs lists what the cluster serves as templates ask for it: "apps/v1" and "apps/v1/Deployment". Groups that
+// do not answer are left out, as Helm does.
 func servedAPIs(cluster *kube.Cluster) ([]string, error) {
 	config, err := cluster.RESTConfig()
 	if err != nil {

@@ -2,8 +2,9 @@
 //
 // The central idea: a chart is a function from values to manifests, and nothing more. It is loaded from a path, a
 // repository or an OCI registry (Load), evaluated without a cluster (Chart.Render), and the objects that come out are
-// planned, applied, read and deleted like any others (Set, and the resource type kubernetes_chart in New). There is no
-// release record, no three-way merge and no "last release": the difference is the one between manifests and live objects.
+// planned, applied, read and deleted like any others (Set, and the resource type kubernetes_chart in New). There is
+// no release record, no three-way merge and no "last release": the difference is the one between manifests and live
+// objects.
 //
 // What follows from it:
 //   - Rendering must be a function. Charts that draw random values or read the clock are found by rendering twice, and
@@ -16,6 +17,6 @@
 //   - The objects of a chart may hold secrets. Values under a Secret's data and stringData, and whatever depends on
 //     secret values, are marked sensitive before they leave this package.
 //
-// Helm's engine and loaders do the work. Its own packages for repositories are not used: they bring a WebAssembly runtime
-// for download plugins, 25 MiB of binary that this program has no use for.
+// Helm's engine and loaders do the work. Its own packages for repositories are not used: they bring a WebAssembly
+// runtime for download plugins, 25 MiB of binary that this program has no use for.
 package chart

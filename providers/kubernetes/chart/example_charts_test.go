@@ -193,8 +193,8 @@ func TestExampleDefinitionsAgreeWithLinkerd(t *testing.T) {
 	}
 }
 
-// agree reports fields, types, required fields, defaults and limits in which our schema differs from the real one. Patterns
-// may be left out, but not differ.
+// agree reports fields, types, required fields, defaults and limits in which our schema differs from the real one.
+// Patterns may be left out, but not differ.
 func agree(t *testing.T, at string, want, got *apiextensions.JSONSchemaProps) {
 	t.Helper()
 	slices.Sort(want.Required)
@@ -276,8 +276,8 @@ func TestControlPlaneKeepsKeysOutOfItsConfig(t *testing.T) {
 	}
 }
 
-// TestLinkerdsOwnChartsRender renders the real charts where they are there: what the stand-ins call an object must be its
-// real name.
+// TestLinkerdsOwnChartsRender renders the real charts where they are there: what the stand-ins call an object must be
+// its real name.
 func TestLinkerdsOwnChartsRender(t *testing.T) {
 	dir := os.Getenv("MESHPLAN_LINKERD_CHARTS")
 	if dir == "" {

@@ -156,8 +156,8 @@ func download(ctx context.Context, client *http.Client, target string, limit int
 	return b, err
 }
 
-// absolute resolves a reference against the URL of a repository. Credentials in the repository's URL are kept on the same
-// host only.
+// absolute resolves a reference against the URL of a repository. Credentials in the repository's URL are kept on the
+// same host only.
 func absolute(repository, reference string) (string, error) {
 	base, err := url.Parse(strings.TrimSuffix(repository, "/") + "/")
 	if err != nil {

@@ -152,8 +152,8 @@ func objectsValue(m map[string]cty.Value) cty.Value {
 // sortedKeys returns the keys of a map of objects in order.
 func sortedKeys(m map[string]cty.Value) []string { return slices.Sorted(maps.Keys(m)) }
 
-// recordedDesired turns a recorded object into the shape that reading needs. A list from which a secret was withheld is left
-// out as a whole, since what is left of it has other places.
+// recordedDesired turns a recorded object into the shape that reading needs. A list from which a secret was withheld
+// is left out as a whole, since what is left of it has other places.
 func recordedDesired(v cty.Value) (kube.Desired, hcl.Diagnostics) {
 	plain, _ := v.UnmarkDeep()
 	plain, err := cty.Transform(plain, func(_ cty.Path, e cty.Value) (cty.Value, error) {

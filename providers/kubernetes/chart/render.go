@@ -24,8 +24,8 @@ type RenderOptions struct {
 	Values                 Values
 	// KubeVersion is the version that templates see, for instance "v1.37.2"; empty means that of the client library.
 	KubeVersion string
-	// APIVersions are the API versions and kinds that templates see ("apps/v1", "policy/v1/PodDisruptionBudget"), beside the
-	// built-in ones.
+	// APIVersions are the API versions and kinds that templates see ("apps/v1", "policy/v1/PodDisruptionBudget"),
+	// beside the built-in ones.
 	APIVersions []string
 	// IncludeCRDs adds the objects of the crds directories.
 	IncludeCRDs bool
@@ -45,8 +45,8 @@ func (o RenderOptions) capabilities() *common.Capabilities {
 
 // Rendered is what a chart renders.
 type Rendered struct {
-	// CRDs come from the crds directories, Objects from templates. Both are in the order of installation. Fields that depend
-	// on an Unknown hold a placeholder: see Unknown.
+	// CRDs come from the crds directories, Objects from templates. Both are in the order of installation. Fields that
+	// depend on an Unknown hold a placeholder: see Unknown.
 	CRDs, Objects []*unstructured.Unstructured
 	// Hooks are in order of weight.
 	Hooks []Hook
@@ -54,17 +54,17 @@ type Rendered struct {
 	Notes string
 	// Templates names the file that each object comes from.
 	Templates map[kube.ID]string
-	// Unknown are the fields that depend on an Unknown in Values, Secrets those that depend on a Secret. What a Secret object
-	// holds is not listed.
+	// Unknown are the fields that depend on an Unknown in Values, Secrets those that depend on a Secret. What a
+	// Secret object holds is not listed.
 	Unknown, Secrets map[kube.ID][]kube.Path
 }
 
 // All returns CRDs and objects in the order of installation.
 func (r *Rendered) All() []*unstructured.Unstructured { return slices.Concat(r.CRDs, r.Objects) }
 
-// Render evaluates the chart. It reads and writes nothing, and it is safe for concurrent use. When the set of objects itself depends on
-// an Unknown, or the chart cannot be rendered with a placeholder for one, it returns nil without an error: nothing can be
-// said before the value is known.
+// Render evaluates the chart. It reads and writes nothing, and it is safe for concurrent use. When the set of objects
+// itself depends on an Unknown, or the chart cannot be rendered with a placeholder for one, it returns nil without an
+// error: nothing can be said before the value is known.
 func (c *Chart) Render(ctx context.Context, o RenderOptions) (*Rendered, hcl.Diagnostics) {
 	ds := c.checkKubeVersion(o)
 	if ds.HasErrors() {
@@ -238,8 +238,8 @@ func (c *Chart) again(ctx context.Context, o RenderOptions, va variant) ([]manif
 }
 
 // influences finds the fields that depend on what the variant replaces. When the chart cannot be rendered with the
-// replacements, or has other objects then, every field of every object counts for secrets, and the answer is nil for unknowns.
-// The notes come back empty when they are influenced.
+// replacements, or has other objects then, every field of every object counts for secrets, and the answer is nil for
+// unknowns. The notes come back empty when they are influenced.
 func (c *Chart) influences(ctx context.Context, o RenderOptions, va variant, first []manifest, notes string) (map[kube.ID][]kube.Path, string) {
 	second, otherNotes, err := c.again(ctx, o, va)
 	if err == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// New returns the resource type kubernetes_chart. The functions are called when they are needed, and not before the provider is
-// configured; baseDir is the configuration directory.
+// New returns the resource type kubernetes_chart. The functions are called when they are needed, and not before the
+// provider is configured; baseDir is the configuration directory.
 func New(cluster func() *kube.Cluster, baseDir func() string) providers.ResourceType {
 	return &resourceType{cluster: cluster, baseDir: baseDir, schema: resourceSchema()}
 }
@@ -32,8 +32,9 @@ var _ providers.Orderer = (*resourceType)(nil)
 // Schema implements providers.ResourceType.
 func (t *resourceType) Schema() *schema.Resource { return t.schema }
 
-// Order implements providers.Orderer: the chart comes after its namespace, or provides it, and it is taken to hold workloads. What
-// else it holds is known from a record only. The package kubernetes, which imports this one, defines the tags.
+// Order implements providers.Orderer: the chart comes after its namespace, or provides it, and it is taken to hold
+// workloads. What else it holds is known from a record only. The package kubernetes, which imports this one, defines
+// the tags.
 func (t *resourceType) Order(config cty.Value) (o providers.Order) {
 	namespace := text(config, "namespace")
 	if namespace == "" {

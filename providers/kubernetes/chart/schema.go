@@ -65,8 +65,8 @@ func validate(config cty.Value) (out []schema.Problem) {
 	return out
 }
 
-// sourceAttributes are the attributes of a block that says where a chart comes from. The map is new at each call, so that
-// a resource type may change what it needs otherwise (a default repository, a fixed name).
+// sourceAttributes are the attributes of a block that says where a chart comes from. The map is new at each call, so
+// that a resource type may change what it needs otherwise (a default repository, a fixed name).
 func sourceAttributes() map[string]*schema.Attribute {
 	return map[string]*schema.Attribute{
 		"path":       {Type: cty.String, Optional: true, Description: "Chart directory or packaged chart (.tgz), relative to the configuration directory and inside it."},
@@ -116,7 +116,8 @@ func checkDuration(v cty.Value) error {
 	return err
 }
 
-// sourceFrom reads the attributes of sourceAttributes that the block has. It reports false when one of them is not known yet.
+// sourceFrom reads the attributes of sourceAttributes that the block has. It reports false when one of them is not
+// known yet.
 func sourceFrom(config cty.Value) (Source, bool) {
 	known := true
 	get := func(name string) string {

@@ -14,9 +14,9 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// Set manages what a chart renders as the objects of one resource instance. Resource types that install a chart of their
-// own (kubernetes_chart, linkerd_control_plane) hold an `objects` attribute and hand everything else to it. A Set is used for one
-// call; it is not safe for concurrent use.
+// Set manages what a chart renders as the objects of one resource instance. Resource types that install a chart of
+// their own (kubernetes_chart, linkerd_control_plane) hold an `objects` attribute and hand everything else to it. A
+// Set is used for one call; it is not safe for concurrent use.
 type Set struct {
 	Cluster *kube.Cluster
 	// Namespace is given to namespaced objects that name none.
@@ -41,11 +41,11 @@ type SetPlanRequest struct {
 
 // SetPlan is the answer.
 type SetPlan struct {
-	// Objects is the value of the `objects` attribute after apply: an object whose attributes are the rendered objects by
-	// kind/namespace/name. Nothing is to be done when it equals the prior value and Again is empty.
+	// Objects is the value of the `objects` attribute after apply: an object whose attributes are the rendered
+	// objects by kind/namespace/name. Nothing is to be done when it equals the prior value and Again is empty.
 	Objects cty.Value
-	// Adopted is the value that the attribute would have now, when there is no prior one and objects are taken over; the zero value
-	// otherwise.
+	// Adopted is the value that the attribute would have now, when there is no prior one and objects are taken over;
+	// the zero value otherwise.
 	Adopted cty.Value
 	// Private goes to Apply.
 	Private  []byte
@@ -132,9 +132,9 @@ type SetApplyRequest struct {
 	Value func(objects cty.Value) cty.Value
 }
 
-// Apply makes the objects as rendered and deletes recorded ones that the chart does not render any more. It returns the value of the
-// `objects` attribute and the new Private, also when it fails half-way. When the chart renders something else than was planned, it
-// writes nothing and says so.
+// Apply makes the objects as rendered and deletes recorded ones that the chart does not render any more. It returns
+// the value of the `objects` attribute and the new Private, also when it fails half-way. When the chart renders
+// something else than was planned, it writes nothing and says so.
 func (s *Set) Apply(ctx context.Context, req SetApplyRequest) (cty.Value, []byte, hcl.Diagnostics) {
 	record, ds := decode(req.Record)
 	if ds.HasErrors() {
@@ -176,8 +176,8 @@ func (s *Set) release(ctx context.Context, req SetApplyRequest, kept kube.Record
 	return s.Cluster.DeleteSet(ctx, kube.SetDeleteRequest{Owner: req.Owner, Record: kept, Options: options, Step: req.Step})
 }
 
-// Delete deletes all objects, webhook configurations first and namespaces last, except those that the chart wants kept. It returns
-// the Private of what is left when it fails half-way.
+// Delete deletes all objects, webhook configurations first and namespaces last, except those that the chart wants
+// kept. It returns the Private of what is left when it fails half-way.
 func (s *Set) Delete(ctx context.Context, req SetApplyRequest) ([]byte, hcl.Diagnostics) {
 	record, ds := decode(req.Record)
 	if ds.HasErrors() {

@@ -43,8 +43,8 @@ func settle(planned cty.Value, objects []object) (cty.Value, *hcl.Diagnostic) {
 		"Now that all values are known, these objects differ from the plan: %s. Nothing was written. Plan again.", strings.Join(wrong[:min(len(wrong), 5)], ", "))
 }
 
-// withheld returns a rendered value without the secrets that the planned one lacks: they were withheld from a record that
-// stands for the same object.
+// withheld returns a rendered value without the secrets that the planned one lacks: they were withheld from a record
+// that stands for the same object.
 func withheld(planned, now cty.Value) cty.Value {
 	plain, marks := now.Unmark()
 	switch {

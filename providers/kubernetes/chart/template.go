@@ -102,8 +102,8 @@ func run(ctx context.Context, e engine.Engine, parsed *v2.Chart, values common.V
 	}
 }
 
-// functions replaces template functions: those that read the clock, where the variant asks for another time, and those that make large
-// things out of small numbers.
+// functions replaces template functions: those that read the clock, where the variant asks for another time, and
+// those that make large things out of small numbers.
 func functions(va variant) template.FuncMap {
 	f := template.FuncMap{
 		"repeat": func(n int, s string) (string, error) {

@@ -17,11 +17,12 @@ import (
 type Secret struct{ Value any }
 
 // Unknown stands in Values for a value that is not known yet. Whatever it influences is reported as unknown. The
-// rendering takes it for a text that is not empty, a number that is not zero, or true, as Type says; cty.NilType means a text.
+// rendering takes it for a text that is not empty, a number that is not zero, or true, as Type says; cty.NilType
+// means a text.
 type Unknown struct{ Type cty.Type }
 
-// Values are what a chart is rendered with: JSON terms (maps, slices, strings, float64, bool, nil) as a values file holds
-// them, with Secret and Unknown anywhere inside. A nil removes the chart's default.
+// Values are what a chart is rendered with: JSON terms (maps, slices, strings, float64, bool, nil) as a values file
+// holds them, with Secret and Unknown anywhere inside. A nil removes the chart's default.
 type Values map[string]any
 
 // ValuesFrom converts a configured object or map. Values marked sensitive become Secret and unknown ones Unknown. A null

@@ -17,8 +17,9 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// ApplySet makes the objects as desired, rank by rank, deletes those of Prior that are not desired any more, and waits if asked. It may be
-// called again after a kill: what is done already is recognised. Without Planned it plans first.
+// ApplySet makes the objects as desired, rank by rank, deletes those of Prior that are not desired any more, and
+// waits if asked. It may be called again after a kill: what is done already is recognised. Without Planned it plans
+// first.
 func (c *Cluster) ApplySet(ctx context.Context, req SetApplyRequest) (SetResult, hcl.Diagnostics) {
 	run := &setRun{cluster: c, req: req, result: SetResult{Record: req.Prior, Live: map[ID]*unstructured.Unstructured{}}}
 	if len(req.Planned) == 0 {

@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Cluster is one API server as one user sees it. It connects when it is first needed. What it caches (discovery, which objects exist) belongs
-// to one run.
+// Cluster is one API server as one user sees it. It connects when it is first needed. What it caches (discovery,
+// which objects exist) belongs to one run.
 type Cluster struct {
 	options    Options
 	connection Connection

@@ -122,7 +122,8 @@ func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
 	}
 }
 
-// withheld treats secret fields, whose recorded value is not known here, as changed when our entry says that something did.
+// withheld treats secret fields, whose recorded value is not known here, as changed when our entry says that
+// something did.
 func (it *readItem) withheld(view map[string]any) {
 	null := map[string]bool{}
 	for _, p := range it.rec.Null {
@@ -137,8 +138,8 @@ func (it *readItem) withheld(view map[string]any) {
 	}
 }
 
-// denormalized returns the live object in the terms of the configuration: where a Secret is configured by stringData, its
-// data as text.
+// denormalized returns the live object in the terms of the configuration: where a Secret is configured by stringData,
+// its data as text.
 func denormalized(desired, live *unstructured.Unstructured) map[string]any {
 	text, ok := desired.Object["stringData"].(map[string]any)
 	if !ok || !isSecret(RefOf(desired)) {

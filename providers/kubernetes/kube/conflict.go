@@ -68,8 +68,8 @@ func conflictsOf(err error) []fieldConflict {
 	return out
 }
 
-// dryRun applies without persisting, dealing with conflicts as the options say. What was decided goes to e. The error of conflicts that
-// nobody allowed is *conflictError.
+// dryRun applies without persisting, dealing with conflicts as the options say. What was decided goes to e. The error
+// of conflicts that nobody allowed is *conflictError.
 func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetOptions, live, body *unstructured.Unstructured, adopting bool, e *evaluation) (*unstructured.Unstructured, error) {
 	dry, _, err := c.Apply(ctx, body, ApplyOptions{Manager: o.Manager, DryRun: true})
 	conflicts := conflictsOf(err)
@@ -95,9 +95,10 @@ func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetO
 	return dry, err
 }
 
-// restorable reports whether taking a field back is ordinary: a person (kubectl, a script) changed an object of ours, which is
-// drift that the plan shows and undoes, or an object is adopted from the tool that made it. A controller that owns a field (an autoscaler through
-// the scale subresource, an operator) would change it again: that is for the configuration to decide.
+// restorable reports whether taking a field back is ordinary: a person (kubectl, a script) changed an object of ours,
+// which is drift that the plan shows and undoes, or an object is adopted from the tool that made it. A controller
+// that owns a field (an autoscaler through the scale subresource, an operator) would change it again: that is for the
+// configuration to decide.
 func restorable(live *unstructured.Unstructured, f fieldConflict, managed, adopting bool) bool {
 	if f.Manager == FieldManager && f.Subresource == "" {
 		return true // ourselves, by another operation: what a default or a migration left to us

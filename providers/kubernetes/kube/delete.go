@@ -35,8 +35,8 @@ func protectedDiagnostic(r Ref) *hcl.Diagnostic {
 	return diag.Errorf(CodeProtected, "Object is protected", "%s belongs to Kubernetes itself and is never deleted. Set `on_destroy = \"orphan\"` to let go of it.", r)
 }
 
-// DeleteSet deletes all objects of a record, in reverse Rank order, and waits until they are gone. Only objects with the recorded
-// UID and without another owner's mark are deleted. The record returned holds what is left.
+// DeleteSet deletes all objects of a record, in reverse Rank order, and waits until they are gone. Only objects with
+// the recorded UID and without another owner's mark are deleted. The record returned holds what is left.
 func (c *Cluster) DeleteSet(ctx context.Context, req SetDeleteRequest) (Record, hcl.Diagnostics) {
 	left := Record{Objects: slices.Clone(req.Record.Objects)}
 	order := byRank(req.Record.Objects, func(o ObjectRecord) Ref { return o.Ref })
@@ -145,8 +145,8 @@ func (c *Cluster) orphan(ctx context.Context, r Ref, found *metav1.PartialObject
 	return c.Diagnose(err, "patch", r)
 }
 
-// WaitGone waits until the object of that UID is gone; one of another UID counts as gone. A zero timeout means 5 minutes, 10 for a
-// namespace. When it does not go, the diagnostic names what holds it. Step may be nil.
+// WaitGone waits until the object of that UID is gone; one of another UID counts as gone. A zero timeout means 5
+// minutes, 10 for a namespace. When it does not go, the diagnostic names what holds it. Step may be nil.
 func (c *Cluster) WaitGone(ctx context.Context, r Ref, uid string, timeout time.Duration, step providers.Step) hcl.Diagnostics {
 	if timeout == 0 {
 		timeout = goneTimeout

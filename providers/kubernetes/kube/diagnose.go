@@ -19,8 +19,9 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 )
 
-// Diagnose turns an error of any method into diagnostics; nil gives none. Verb and r say what was tried ("get", "list", "patch",
-// "create", "delete"). Texts about Secrets name fields and never quote values, since the API server's own do.
+// Diagnose turns an error of any method into diagnostics; nil gives none. Verb and r say what was tried ("get",
+// "list", "patch", "create", "delete"). Texts about Secrets name fields and never quote values, since the API
+// server's own do.
 func (c *Cluster) Diagnose(err error, verb string, r Ref) hcl.Diagnostics {
 	if err == nil {
 		return nil

@@ -115,7 +115,8 @@ func (d *discoveryCache) load(ctx context.Context, c *Cluster, seen int) error {
 	return nil
 }
 
-// Mapping finds how a kind is served. A miss reads discovery once more. The error of an unknown kind is *UnknownKindError.
+// Mapping finds how a kind is served. A miss reads discovery once more. The error of an unknown kind is
+// *UnknownKindError.
 func (c *Cluster) Mapping(ctx context.Context, gvk schema.GroupVersionKind) (Mapping, error) {
 	d := &c.discovery
 	d.mu.Lock()
@@ -190,8 +191,8 @@ func (d *discoveryCache) unknown(gvk schema.GroupVersionKind) error {
 	return e
 }
 
-// ServedVersions returns the versions of a kind, the preferred one first; none when the kind is unknown. Kinds that the run only
-// plans are included.
+// ServedVersions returns the versions of a kind, the preferred one first; none when the kind is unknown. Kinds that
+// the run only plans are included.
 func (c *Cluster) ServedVersions(ctx context.Context, gk schema.GroupKind) ([]string, error) {
 	d := &c.discovery
 	d.mu.Lock()

@@ -75,8 +75,8 @@ func (c *Cluster) evaluateDeferred(w *wish, why string) (evaluation, hcl.Diagnos
 	return e, nil
 }
 
-// inert kinds have nothing that the server would find wrong beyond what is checked here, and nothing reacts to their creation. Planning thousands
-// of them must not cost a request each.
+// inert kinds have nothing that the server would find wrong beyond what is checked here, and nothing reacts to their
+// creation. Planning thousands of them must not cost a request each.
 func inert(gk schema.GroupKind) bool {
 	return gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret")
 }

@@ -18,8 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/httpstream"
 )
 
-// Forward opens a connection to a port of a pod through the API server. It needs the verb create (or get, for WebSockets) on pods/portforward. Closing
-// the connection ends the forwarding. Deadlines are not supported by the transport: cancel ctx, which closes the connection.
+// Forward opens a connection to a port of a pod through the API server. It needs the verb create (or get, for
+// WebSockets) on pods/portforward. Closing the connection ends the forwarding. Deadlines are not supported by the
+// transport: cancel ctx, which closes the connection.
 func (c *Cluster) Forward(ctx context.Context, namespace, pod string, port int) (net.Conn, error) {
 	k, err := c.connect()
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// refused explains why the server refuses a change: a field that cannot be changed needs a new object, anything else is an
-// error of the manifest.
+// refused explains why the server refuses a change: a field that cannot be changed needs a new object, anything else
+// is an error of the manifest.
 func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, rec *ObjectRecord, live *unstructured.Unstructured, err error, e evaluation) (evaluation, hcl.Diagnostics) {
 	if needsMigration(err, live, w) {
 		e.migrate = true

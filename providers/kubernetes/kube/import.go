@@ -11,8 +11,8 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// ParseRef reads `apiVersion/kind/namespace/name`, without the namespace for a kind that belongs to none. It asks the server
-// what the kind is like.
+// ParseRef reads `apiVersion/kind/namespace/name`, without the namespace for a kind that belongs to none. It asks the
+// server what the kind is like.
 func (c *Cluster) ParseRef(ctx context.Context, id string) (Ref, error) {
 	parts := strings.Split(id, "/")
 	for n := 1; n <= 2 && n < len(parts); n++ {
@@ -38,8 +38,8 @@ func (c *Cluster) ParseRef(ctx context.Context, id string) (Ref, error) {
 	return Ref{}, fmt.Errorf("%q does not name an object of a kind that the server serves", id)
 }
 
-// Imported returns a live object as a manifest (without what only the server writes) and a record with which the next plan
-// takes the object over.
+// Imported returns a live object as a manifest (without what only the server writes) and a record with which the next
+// plan takes the object over.
 func Imported(owner providers.Owner, live *unstructured.Unstructured) (Desired, Record) {
 	m := Mapping{GVK: live.GroupVersionKind(), Namespaced: live.GetNamespace() != ""}
 	object, _ := normalize(live, m)

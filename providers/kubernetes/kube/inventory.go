@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// inventory remembers for a short time which objects exist, so that planning the creation of thousands of objects costs a few LISTs.
+// inventory remembers for a short time which objects exist, so that planning the creation of thousands of objects
+// costs a few LISTs.
 type inventory struct {
 	mu     sync.Mutex // guards groups
 	groups map[inventoryKey]*inventoryGroup

@@ -13,7 +13,8 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 )
 
-// klogOnce guards klog's logger, which belongs to the process: the first pool's logger gets it, and nothing reaches stderr.
+// klogOnce guards klog's logger, which belongs to the process: the first pool's logger gets it, and nothing reaches
+// stderr.
 var klogOnce sync.Once
 
 // routeKlog sends what client-go logs to the logger.

@@ -22,8 +22,8 @@ func entryOf(entries []metav1.ManagedFieldsEntry, manager string) *metav1.Manage
 	return nil
 }
 
-// entryDigest is the digest of our entry: it changes when we apply something else and when anybody changes the value of a
-// field of ours, and at no other time. It is empty without an entry.
+// entryDigest is the digest of our entry: it changes when we apply something else and when anybody changes the value
+// of a field of ours, and at no other time. It is empty without an entry.
 func entryDigest(entries []metav1.ManagedFieldsEntry, manager string) string {
 	e := entryOf(entries, manager)
 	if e == nil || e.FieldsV1 == nil {
@@ -103,7 +103,8 @@ func resolve(v any, path fieldpath.Path) (any, bool) {
 	return v, true
 }
 
-// indexByKey finds the element of a keyed list, or -1. A key field that the element lacks matches: the server has defaulted it.
+// indexByKey finds the element of a keyed list, or -1. A key field that the element lacks matches: the server has
+// defaulted it.
 func indexByKey(list []any, key value.FieldList) int {
 	for i, e := range list {
 		m, ok := e.(map[string]any)

@@ -10,8 +10,8 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// normalize returns the object as it is sent: without what only the server writes, with the namespace that its scope asks for,
-// stringData as data, and nulls left out. The input is not changed. Notes say what was left out.
+// normalize returns the object as it is sent: without what only the server writes, with the namespace that its scope
+// asks for, stringData as data, and nulls left out. The input is not changed. Notes say what was left out.
 func normalize(in *unstructured.Unstructured, m Mapping) (out *unstructured.Unstructured, notes []string) {
 	out = &unstructured.Unstructured{Object: dropNulls(in.Object).(map[string]any)}
 	dropServerFields(out.Object)
@@ -50,7 +50,8 @@ func dropServerFields(object map[string]any) {
 	}
 }
 
-// DefaultNamespace is where namespaced objects go that name no namespace. The kubeconfig's choice is not used: a plan must not depend on it.
+// DefaultNamespace is where namespaced objects go that name no namespace. The kubeconfig's choice is not used: a plan
+// must not depend on it.
 const DefaultNamespace = "default"
 
 // dropNulls copies JSON terms without nulls in maps.

@@ -48,8 +48,8 @@ func (p plannedSet) find(id ID) *plannedObject {
 	return nil
 }
 
-// PlanSet says what ApplySet would do. It never writes: it lists, gets, and asks the server by applies and creations that are not
-// persisted. Objects whose record still stands cost no request.
+// PlanSet says what ApplySet would do. It never writes: it lists, gets, and asks the server by applies and creations
+// that are not persisted. Objects whose record still stands cost no request.
 func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl.Diagnostics) {
 	wishes, ds := c.wishes(ctx, req.Owner, req.Desired, req.Prior, req.Offline)
 	if ds.HasErrors() {

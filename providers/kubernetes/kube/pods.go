@@ -26,8 +26,8 @@ func hasPods(gk schema.GroupKind) bool {
 	return false
 }
 
-// Pods returns the pods that belong to a workload by their chain of owner references, in order of name. Pods that are terminating are included,
-// finished ones (Succeeded, Failed) are not. A workload that does not exist has none.
+// Pods returns the pods that belong to a workload by their chain of owner references, in order of name. Pods that are
+// terminating are included, finished ones (Succeeded, Failed) are not. A workload that does not exist has none.
 func (c *Cluster) Pods(ctx context.Context, workload Ref) ([]*unstructured.Unstructured, error) {
 	live, err := c.Get(ctx, workload)
 	if err != nil || live == nil {
@@ -88,8 +88,8 @@ func selectorOf(u *unstructured.Unstructured) (string, error) {
 	return selector.String(), nil
 }
 
-// podTrouble says, in the pods' own words, why the pods of a workload do not run: images that cannot be pulled, crashes, missing
-// configuration, no room. None when there is no trouble, or when pods cannot be read.
+// podTrouble says, in the pods' own words, why the pods of a workload do not run: images that cannot be pulled,
+// crashes, missing configuration, no room. None when there is no trouble, or when pods cannot be read.
 func (c *Cluster) podTrouble(ctx context.Context, live *unstructured.Unstructured) []string {
 	if _, _, err := unstructured.NestedMap(live.Object, "spec", "selector"); err != nil {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Options are what all connections of one run share. The zero value uses the usual kubeconfig rules (KUBECONFIG, then the file in the home
-// directory, then the service account of a pod) and logs nothing.
+// Options are what all connections of one run share. The zero value uses the usual kubeconfig rules (KUBECONFIG, then
+// the file in the home directory, then the service account of a pod) and logs nothing.
 type Options struct {
 	// Kubeconfig is the path of one kubeconfig file; empty means the usual rules.
 	Kubeconfig string
@@ -25,7 +25,8 @@ type Connection struct {
 	Context string
 }
 
-// Pool hands out one Cluster per connection, so that the providers of a run share connections, discovery and the planned World.
+// Pool hands out one Cluster per connection, so that the providers of a run share connections, discovery and the
+// planned World.
 type Pool struct {
 	options Options
 

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// rankOf orders kinds inside a set. What others need comes first; webhook configurations come last, since they call workloads that must
-// run by then, and so are deleted first.
+// rankOf orders kinds inside a set. What others need comes first; webhook configurations come last, since they call
+// workloads that must run by then, and so are deleted first.
 var rankOf = map[schema.GroupKind]int{
 	{Kind: "Namespace"}: 0,
 	crdKind:             1,
@@ -41,11 +41,12 @@ var rankOf = map[schema.GroupKind]int{
 	{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}:   11,
 }
 
-// rankOther is the rank of kinds that are not listed, custom resources above all: after the workloads that serve them, before the webhooks.
+// rankOther is the rank of kinds that are not listed, custom resources above all: after the workloads that serve
+// them, before the webhooks.
 const rankOther = 10
 
-// Rank orders kinds inside a set, lowest first: namespaces, CustomResourceDefinitions, RBAC and configuration, services, workloads, other
-// kinds, webhook configurations.
+// Rank orders kinds inside a set, lowest first: namespaces, CustomResourceDefinitions, RBAC and configuration,
+// services, workloads, other kinds, webhook configurations.
 func Rank(gk schema.GroupKind) int {
 	if r, ok := rankOf[gk]; ok {
 		return r

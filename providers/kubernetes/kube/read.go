@@ -26,8 +26,8 @@ const (
 	readUnmarked = 8
 )
 
-// ReadSets reads the objects of many instances. Metadata is listed per resource and namespace; only objects in which a field of
-// ours changed are fetched. The states are in the order of the requests.
+// ReadSets reads the objects of many instances. Metadata is listed per resource and namespace; only objects in which
+// a field of ours changed are fetched. The states are in the order of the requests.
 func (c *Cluster) ReadSets(ctx context.Context, reqs []SetRead) ([]SetState, hcl.Diagnostics) {
 	r := reader{cluster: c, reqs: reqs, states: make([]SetState, len(reqs)), work: map[readGroup][]*readItem{}}
 	r.group()

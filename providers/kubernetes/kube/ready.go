@@ -25,7 +25,8 @@ type readiness struct {
 	message string
 }
 
-// WaitReady waits until all objects are ready. Step may be nil. An object that fails for good ends the wait at once, with the words of its pods.
+// WaitReady waits until all objects are ready. Step may be nil. An object that fails for good ends the wait at once,
+// with the words of its pods.
 func (c *Cluster) WaitReady(ctx context.Context, refs []Ref, o WaitOptions, step providers.Step) hcl.Diagnostics {
 	if !o.Waits() {
 		return nil
@@ -193,8 +194,8 @@ func (c *Cluster) judge(ctx context.Context, u *unstructured.Unstructured, o Wai
 	return readiness{ready: true, message: "ready"}
 }
 
-// observedStale reports whether the controller has not looked at the present generation yet. A status that counts otherwise is
-// ignored.
+// observedStale reports whether the controller has not looked at the present generation yet. A status that counts
+// otherwise is ignored.
 func observedStale(u *unstructured.Unstructured) bool {
 	seen, found, err := unstructured.NestedInt64(u.Object, "status", "observedGeneration")
 	return err == nil && found && seen < u.GetGeneration()

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Ref names one object. It is comparable. Namespace is empty for a cluster-scoped kind. Two Refs that differ only in Version
-// name the same object: compare ID.
+// Ref names one object. It is comparable. Namespace is empty for a cluster-scoped kind. Two Refs that differ only in
+// Version name the same object: compare ID.
 type Ref struct {
 	Group     string `json:"g,omitempty"`
 	Version   string `json:"v,omitempty"`

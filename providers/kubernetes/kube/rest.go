@@ -159,8 +159,8 @@ func (c *Cluster) listMetadata(ctx context.Context, m Mapping, o ListOptions) ([
 	return out, err
 }
 
-// pages reads all pages of a list. When the server has forgotten the list in between (410), nothing of it is used: it is read
-// again in one piece.
+// pages reads all pages of a list. When the server has forgotten the list in between (410), nothing of it is used: it
+// is read again in one piece.
 func (c *Cluster) pages(ctx context.Context, opts metav1.ListOptions, restart func(), page func(metav1.ListOptions) (string, error)) error {
 	for {
 		var next string

@@ -20,7 +20,8 @@ type Restart struct {
 	Token string
 	// Manager is the field manager that owns the annotation; InstanceManager makes one.
 	Manager string
-	// Drain also waits until no pod without the token is left, terminating ones included: an old pod that is still going away still sends.
+	// Drain also waits until no pod without the token is left, terminating ones included: an old pod that is still
+	// going away still sends.
 	Drain   bool
 	Timeout time.Duration // 0 means DefaultWaitTimeout
 	// Progress is called with the number of pods that are done, and may be nil.
@@ -43,8 +44,9 @@ func CheckRestart(live *unstructured.Unstructured) hcl.Diagnostics {
 	return nil
 }
 
-// RestartWorkload restarts a Deployment, StatefulSet or DaemonSet by one annotation of its pod template and proves it at the pods: as many
-// as wanted carry the token and are ready. It is idempotent and survives a kill. Step may be nil; the slot is given back before the wait.
+// RestartWorkload restarts a Deployment, StatefulSet or DaemonSet by one annotation of its pod template and proves it
+// at the pods: as many as wanted carry the token and are ready. It is idempotent and survives a kill. Step may be
+// nil; the slot is given back before the wait.
 func (c *Cluster) RestartWorkload(ctx context.Context, r Restart, step providers.Step) hcl.Diagnostics {
 	live, err := c.Get(ctx, r.Workload)
 	if err != nil {

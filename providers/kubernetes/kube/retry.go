@@ -35,8 +35,8 @@ const (
 	reachBudget = 3 * time.Second
 )
 
-// retry calls a request that is safe to repeat until it succeeds, fails for good, or the budget is spent. client-go itself repeats what
-// the server answered with Retry-After, and lost connections of GET only.
+// retry calls a request that is safe to repeat until it succeeds, fails for good, or the budget is spent. client-go
+// itself repeats what the server answered with Retry-After, and lost connections of GET only.
 func (c *Cluster) retry(ctx context.Context, request func() error) error {
 	c.mu.Lock()
 	down, since, answered := c.down, time.Since(c.downAt), c.answered
@@ -101,8 +101,8 @@ func connectionLost(err error) bool {
 		utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err) || utilnet.IsHTTP2ConnectionLost(err)
 }
 
-// curable reports whether a lost connection may come back: a name that does not resolve and a certificate that does not fit
-// will not.
+// curable reports whether a lost connection may come back: a name that does not resolve and a certificate that does
+// not fit will not.
 func curable(err error) bool {
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {

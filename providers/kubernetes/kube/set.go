@@ -28,8 +28,8 @@ type SetOptions struct {
 	// Partial says that the objects belong to others and only the fields given are ours: no ownership marks are set, the
 	// object must exist, and deleting the set gives the fields back.
 	Partial bool
-	// Recreate lets ApplySet delete and create an object whose change the server refuses. Without it, the caller replaces
-	// the resource instance as a whole.
+	// Recreate lets ApplySet delete and create an object whose change the server refuses. Without it, the caller
+	// replaces the resource instance as a whole.
 	Recreate bool
 }
 
@@ -109,8 +109,8 @@ type ObjectPlan struct {
 
 // SetPlan is what would be done to a set.
 type SetPlan struct {
-	// Objects are in the order of execution: those to be written in Rank order, then deletions in reverse Rank order. Objects
-	// with nothing to do are included.
+	// Objects are in the order of execution: those to be written in Rank order, then deletions in reverse Rank order.
+	// Objects with nothing to do are included.
 	Objects []ObjectPlan
 	// Private goes to ApplySet: what was observed, without values.
 	Private  []byte
@@ -147,10 +147,11 @@ type SetApplyRequest struct {
 	Options SetOptions
 	// Step may be nil.
 	Step providers.Step
-	// Checkpoint is called with the record so far after every write that a wait follows, and may be nil. It is never called
-	// concurrently.
+	// Checkpoint is called with the record so far after every write that a wait follows, and may be nil. It is never
+	// called concurrently.
 	Checkpoint func(Record) error
-	// Wait says what to wait for after the writes; nil means only for what later objects of the set need (CRDs are established).
+	// Wait says what to wait for after the writes; nil means only for what later objects of the set need (CRDs are
+	// established).
 	Wait *WaitOptions
 }
 

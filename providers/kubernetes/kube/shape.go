@@ -15,9 +15,9 @@ type difference struct {
 	exists bool // in the live object
 }
 
-// differences compares a live object with what is wanted, only where something is wanted. Lists are matched by the keys that
-// fields shows; without them, lists of named elements are matched by name and others are compared as a whole. It costs
-// O(size of want × length of the lists in it).
+// differences compares a live object with what is wanted, only where something is wanted. Lists are matched by the
+// keys that fields shows; without them, lists of named elements are matched by name and others are compared as a
+// whole. It costs O(size of want × length of the lists in it).
 func differences(want, live any, fields *fieldpath.Set) []difference {
 	var out []difference
 	walkShape(want, live, true, fields, nil, &out)

@@ -16,7 +16,8 @@ type ApplyOptions struct {
 	Force, DryRun bool
 }
 
-// Apply is a server-side apply of one object. It reports whether the object was created, which the server's answer tells exactly.
+// Apply is a server-side apply of one object. It reports whether the object was created, which the server's answer
+// tells exactly.
 func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o ApplyOptions) (live *unstructured.Unstructured, created bool, err error) {
 	m, err := c.Mapping(ctx, u.GroupVersionKind())
 	if err != nil {

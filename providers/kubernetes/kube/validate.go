@@ -16,8 +16,8 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 )
 
-// validatePlanned checks an object against the schema of a CustomResourceDefinition that is only planned: types, required fields, enums,
-// patterns, bounds and unknown fields. Rules in CEL are left to the server.
+// validatePlanned checks an object against the schema of a CustomResourceDefinition that is only planned: types,
+// required fields, enums, patterns, bounds and unknown fields. Rules in CEL are left to the server.
 func validatePlanned(crd *unstructured.Unstructured, w *wish) hcl.Diagnostics {
 	if crd == nil {
 		return nil

@@ -16,8 +16,8 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// FromValue converts a configured object to JSON terms: whole numbers become int64, others float64. Nulls and unknowns in maps are left
-// out and listed. Marks are ignored. The error of what has no JSON form says where it is.
+// FromValue converts a configured object to JSON terms: whole numbers become int64, others float64. Nulls and
+// unknowns in maps are left out and listed. Marks are ignored. The error of what has no JSON form says where it is.
 func FromValue(v cty.Value) (object map[string]any, unknown, null []Path, err error) {
 	if v.ContainsMarked() { // unmarking rebuilds the value
 		v, _ = v.UnmarkDeep()
@@ -150,8 +150,8 @@ func WithDrift(recorded cty.Value, drift []Drift) cty.Value {
 	return recorded
 }
 
-// withField replaces one field of a value made of objects, maps, tuples and lists. Maps and lists become objects and tuples,
-// since the new element may be of another type.
+// withField replaces one field of a value made of objects, maps, tuples and lists. Maps and lists become objects and
+// tuples, since the new element may be of another type.
 func withField(v cty.Value, path Path, with cty.Value) cty.Value {
 	if len(path) == 0 {
 		return with

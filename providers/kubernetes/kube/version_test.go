@@ -7,8 +7,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// TestOwnershipMovesToANewerVersion is what happens to a Linkerd Server when v1beta3 brings a field with a default that v1beta1 does
-// not have: the API server cannot read the recorded ownership any more.
+// TestOwnershipMovesToANewerVersion is what happens to a Linkerd Server when v1beta3 brings a field with a default
+// that v1beta1 does not have: the API server cannot read the recorded ownership any more.
 func TestOwnershipMovesToANewerVersion(t *testing.T) {
 	r := newRig(t)
 	group := r.ns + ".example.test"

@@ -4,7 +4,8 @@ import "time"
 
 // WaitOptions say when an object counts as ready. The zero value waits for nothing.
 type WaitOptions struct {
-	// Rollout waits for the kind's own readiness: workloads rolled out, jobs complete, CRDs established, webhooks served.
+	// Rollout waits for the kind's own readiness: workloads rolled out, jobs complete, CRDs established, webhooks
+	// served.
 	Rollout bool
 	// Conditions must all hold.
 	Conditions []WaitCondition

@@ -16,8 +16,8 @@ const (
 	pollMost  = 5 * time.Second
 )
 
-// observe calls look with the object, nil when it does not exist, at every change and now and then, until look says that it is done or fails, or
-// ctx ends (then its error is returned). Without the right to watch it polls.
+// observe calls look with the object, nil when it does not exist, at every change and now and then, until look says
+// that it is done or fails, or ctx ends (then its error is returned). Without the right to watch it polls.
 func (c *Cluster) observe(ctx context.Context, r Ref, look func(*unstructured.Unstructured) (done bool, err error)) error {
 	pause := pollFirst
 	for {

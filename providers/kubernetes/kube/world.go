@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 )
 
-// World knows the objects, namespaces and kinds that the run plans to make, so that what depends on them can be planned before they
-// exist. The zero value is empty.
+// World knows the objects, namespaces and kinds that the run plans to make, so that what depends on them can be
+// planned before they exist. The zero value is empty.
 type World struct {
 	mu         sync.Mutex // guards all maps
 	objects    map[ID]bool

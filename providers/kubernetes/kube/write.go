@@ -44,8 +44,8 @@ func (s *setRun) write(ctx context.Context, w *wish, rec *ObjectRecord, p *plann
 	return s.change(ctx, w, rec, p)
 }
 
-// create makes an object that was not there. Only the server knows whether it still is not: its answer says so, and fields that
-// went into somebody else's object by that race are given back.
+// create makes an object that was not there. Only the server knows whether it still is not: its answer says so, and
+// fields that went into somebody else's object by that race are given back.
 func (s *setRun) create(ctx context.Context, w *wish, rec *ObjectRecord) hcl.Diagnostics {
 	c, o := s.cluster, s.req.Options
 	found, err := c.lookup(ctx, w.mapping, w.ref)

@@ -85,8 +85,8 @@ func (a anchors) attrs() map[string]cty.Value {
 	}
 }
 
-// anchorsOf reads back what attrs wrote, with the extra anchors of the same value. It reports false when the value holds no
-// certificate.
+// anchorsOf reads back what attrs wrote, with the extra anchors of the same value. It reports false when the value
+// holds no certificate.
 func anchorsOf(v cty.Value) (a anchors, ok bool) {
 	chain, err := pki.ParsePEM([]byte(text(v, "certificate_pem")))
 	if err != nil {

@@ -100,8 +100,8 @@ func (t *anchorResource) write(ctx context.Context, req providers.ApplyRequest, 
 	return providers.ApplyResponse{Value: value, Private: result.Record.Encode()}, ds
 }
 
-// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the recorded one
-// is the one that this step has made.
+// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the
+// recorded one is the one that this step has made.
 func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, live *unstructured.Unstructured) (*pki.KeyPair, anchors, hcl.Diagnostics) {
 	a := anchors{extra: extraAnchors(req.Config)}
 	rotating := !req.Planned.GetAttr("fingerprint_sha256").IsKnown()

@@ -65,7 +65,8 @@ func (t *anchorResource) planGiven(ctx context.Context, req providers.PlanReques
 	return resp, append(ds, more...)
 }
 
-// succeeded returns the former anchors of a recorded value after somebody else has put another one in the place of the current.
+// succeeded returns the former anchors of a recorded value after somebody else has put another one in the place of
+// the current.
 func succeeded(recorded cty.Value, current *x509.Certificate) []*x509.Certificate {
 	was, ok := anchorsOf(recorded)
 	if !ok {

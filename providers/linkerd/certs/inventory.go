@@ -63,9 +63,9 @@ func Webhooks() []Webhook {
 	}
 }
 
-// Inventory finds every certificate that the control plane rests on and judges it at time now. Expiry within warn is a warning.
-// What the credentials may not read is an entry with a warning. Entries are in order of kind and name. It costs about ten
-// requests.
+// Inventory finds every certificate that the control plane rests on and judges it at time now. Expiry within warn is
+// a warning. What the credentials may not read is an entry with a warning. Entries are in order of kind and name. It
+// costs about ten requests.
 func Inventory(ctx context.Context, c *kube.Cluster, e env.Env, now time.Time, warn time.Duration) ([]Entry, hcl.Diagnostics) {
 	i := inventory{ctx: ctx, cluster: c, env: e, now: now, warn: warn}
 	roots := i.anchors()

@@ -30,8 +30,8 @@ type issuerResource struct {
 // issuerPrivate is what is remembered about an issuer.
 type issuerPrivate struct {
 	Set json.RawMessage `json:"set,omitempty"` // kube.Record, or in a plan kube.SetPlan.Private
-	// Loaded is the fingerprint of the certificate that the identity controller has been seen to use, or that it will use
-	// because it was not running.
+	// Loaded is the fingerprint of the certificate that the identity controller has been seen to use, or that it will
+	// use because it was not running.
 	Loaded string `json:"loaded,omitempty"`
 }
 
@@ -216,8 +216,8 @@ func (t *issuerResource) derive(v, config cty.Value) cty.Value {
 	})
 }
 
-// issuerReasons says why a new issuer is due, in the words of the plan. Broken reports that the present one serves nobody,
-// so that nothing is lost by replacing it at once.
+// issuerReasons says why a new issuer is due, in the words of the plan. Broken reports that the present one serves
+// nobody, so that nothing is lost by replacing it at once.
 func issuerReasons(chain []*x509.Certificate, p parents, prior, config cty.Value, rules pki.IssuerRules) (reasons []string, broken bool) {
 	c := chain[0]
 	for _, f := range pki.CheckIssuer(chain, rules) {

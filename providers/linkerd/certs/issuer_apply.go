@@ -102,8 +102,8 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	return out, ds
 }
 
-// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the recorded one
-// and that the anchor has signed is the one that this step has made.
+// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the
+// recorded one and that the anchor has signed is the one that this step has made.
 func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, live *unstructured.Unstructured, par parents) (*pki.KeyPair, hcl.Diagnostics) {
 	var ds hcl.Diagnostics
 	wanted := !req.Planned.GetAttr("fingerprint_sha256").IsKnown() // the plan asks for a new one

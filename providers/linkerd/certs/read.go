@@ -113,8 +113,8 @@ func unknownAsNull(v cty.Value) cty.Value {
 	return cty.ObjectVal(m)
 }
 
-// tolerate turns a refusal to read the Secret into the warning that the recorded certificate is shown: plans are also made
-// with credentials that may not see Secrets.
+// tolerate turns a refusal to read the Secret into the warning that the recorded certificate is shown: plans are also
+// made with credentials that may not see Secrets.
 func tolerate(ds hcl.Diagnostics, r kube.Ref) (out hcl.Diagnostics) {
 	for _, d := range ds {
 		if diag.CodeOf(d) == kube.CodeForbidden {

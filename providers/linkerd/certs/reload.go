@@ -100,8 +100,8 @@ func (i *identity) said(ctx context.Context) ([]remark, hcl.Diagnostics) {
 	return out, nil
 }
 
-// loaded reports whether every pod uses the new issuer: each has said so, or was started after the write. A refusal is an
-// error in the diagnostics.
+// loaded reports whether every pod uses the new issuer: each has said so, or was started after the write. A refusal
+// is an error in the diagnostics.
 func (i *identity) loaded(ctx context.Context) (done, total int, ds hcl.Diagnostics) {
 	events, ds := i.said(ctx)
 	if ds.HasErrors() {

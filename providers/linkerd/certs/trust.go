@@ -45,8 +45,8 @@ func TrustRoots(ctx context.Context, c *kube.Cluster, namespace string) (b pki.B
 	return b, true, nil
 }
 
-// distrusting lists what runs in the mesh and does not trust an anchor yet: the control plane's bundle and the pods whose
-// proxies were started without it. It is sorted.
+// distrusting lists what runs in the mesh and does not trust an anchor yet: the control plane's bundle and the pods
+// whose proxies were started without it. It is sorted.
 func distrusting(ctx context.Context, c *kube.Cluster, namespace string, anchor *x509.Certificate) ([]string, hcl.Diagnostics) {
 	var out []string
 	roots, found, ds := TrustRoots(ctx, c, namespace)
@@ -72,8 +72,8 @@ func distrusting(ctx context.Context, c *kube.Cluster, namespace string, anchor 
 	return out, nil
 }
 
-// proxyAnchors returns the anchors that the pod's proxy was started with. It reports false for pods without a proxy and for
-// those of the control plane, which take the bundle from the ConfigMap.
+// proxyAnchors returns the anchors that the pod's proxy was started with. It reports false for pods without a proxy
+// and for those of the control plane, which take the bundle from the ConfigMap.
 func proxyAnchors(pod *unstructured.Unstructured) (pki.Bundle, bool) {
 	for _, list := range []string{"initContainers", "containers"} {
 		containers, _, _ := unstructured.NestedSlice(pod.Object, "spec", list)

@@ -1,5 +1,5 @@
-// Package env is what the Linkerd resource types know of the provider that they belong to: the cluster and the settings of
-// the control plane.
+// Package env is what the Linkerd resource types know of the provider that they belong to: the cluster and the
+// settings of the control plane.
 //
 // The central idea: types are made before the provider is configured, because their schemas are needed without a
 // cluster, so every setting is a function that is asked at the moment of use.

@@ -117,8 +117,8 @@ func (f finding) failure(ctx context.Context, s spec) *hcl.Diagnostic {
 	return diag.Errorf(CodeNotProved, "Statement does not hold", "The statement %q was not proved %s: %s.", s.expect, when, strings.Join(append(f.against, f.open...), "; "))
 }
 
-// Read implements providers.ResourceType. A proof stays as it was recorded; with recheck, one that can be repeated without waiting
-// is, and a statement that does not hold any more loses its result.
+// Read implements providers.ResourceType. A proof stays as it was recorded; with recheck, one that can be repeated
+// without waiting is, and a statement that does not hold any more loses its result.
 func (t gate) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	out := make([]providers.ReadResponse, len(reqs))
 	for i, r := range reqs {

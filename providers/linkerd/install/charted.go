@@ -76,8 +76,8 @@ func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*ch
 	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
 }
 
-// version returns the version of Kubernetes for which the chart is rendered: the cluster's or, without the network, the one
-// of the last time; empty when there was none.
+// version returns the version of Kubernetes for which the chart is rendered: the cluster's or, without the network,
+// the one of the last time; empty when there was none.
 func (t *charted) version(ctx context.Context, recorded string, offline bool) (string, hcl.Diagnostics) {
 	if offline {
 		return recorded, nil

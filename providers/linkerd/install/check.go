@@ -86,8 +86,9 @@ type check struct {
 	test                 func(*facts) []string
 }
 
-// RunChecks runs the checks that need nothing but the Kubernetes API, in a fixed order. After a fatal failure the rest is left
-// out. The diagnostics say what kept the checks from being made at all; with errors the results are those so far.
+// RunChecks runs the checks that need nothing but the Kubernetes API, in a fixed order. After a fatal failure the
+// rest is left out. The diagnostics say what kept the checks from being made at all; with errors the results are
+// those so far.
 func RunChecks(ctx context.Context, c *kube.Cluster, e env.Env, o CheckOptions) ([]CheckResult, hcl.Diagnostics) {
 	if o.WarnBefore == 0 {
 		o.WarnBefore = 60 * 24 * time.Hour

@@ -31,8 +31,8 @@ import (
 // charts is the directory of the example's charts.
 const charts = "../../../examples/mtls-rollout/charts"
 
-// rollout is one installation of Linkerd, with a clock that a test can turn. Linkerd's objects outside of namespaces have
-// fixed names, so there is one at a time.
+// rollout is one installation of Linkerd, with a clock that a test can turn. Linkerd's objects outside of namespaces
+// have fixed names, so there is one at a time.
 type rollout struct {
 	*testing.T
 	namespace string
@@ -463,8 +463,8 @@ func nodeCount(t *testing.T) int {
 	return len(list.Items)
 }
 
-// The chart's own way to carry the issuer is the scheme linkerd.io/tls, with the key in its values: the Secret is left to
-// linkerd_identity_issuer and the values hold no key.
+// The chart's own way to carry the issuer is the scheme linkerd.io/tls, with the key in its values: the Secret is
+// left to linkerd_identity_issuer and the values hold no key.
 func TestChartNeverCarriesTheIssuer(t *testing.T) {
 	r := newRollout(t)
 	pem := anchorPEM(t)

@@ -45,8 +45,8 @@ type application struct {
 	fresh        map[string]*pki.KeyPair // pairs that are in no Secret yet
 }
 
-// run makes what is missing in an order in which the API server always knows the certificate that a webhook shows: a first
-// certificate is written before the configuration that names it, a renewed one after.
+// run makes what is missing in an order in which the API server always knows the certificate that a webhook shows: a
+// first certificate is written before the configuration that names it, a renewed one after.
 func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Diagnostics) {
 	unchanged := providers.ApplyResponse{Value: a.req.Prior, Private: a.req.PriorPrivate}
 	ds := a.prepareHooks(ctx)

@@ -13,8 +13,8 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 )
 
-// issuerType is what a reference to an identity issuer must hold. The certificate is left out on purpose: the control plane does not
-// change when its issuer rotates.
+// issuerType is what a reference to an identity issuer must hold. The certificate is left out on purpose: the control
+// plane does not change when its issuer rotates.
 func issuerType() cty.Type { return cty.Object(map[string]cty.Type{"scheme": cty.String}) }
 
 func controlPlaneSchema() *schema.Resource {

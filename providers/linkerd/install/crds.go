@@ -64,8 +64,8 @@ func (t *crds) Order(config cty.Value) providers.Order {
 	return o
 }
 
-// Reverse implements providers.Reverser. Newer definitions only add to older ones, and objects may already be stored in a
-// version that the older ones do not know.
+// Reverse implements providers.Reverser. Newer definitions only add to older ones, and objects may already be stored
+// in a version that the older ones do not know.
 func (t *crds) Reverse(before, after cty.Value) providers.Reversal {
 	if !before.IsNull() && !after.IsNull() && text(before, "chart_version") != text(after, "chart_version") {
 		return providers.Reversal{Undo: providers.Irreversible,
@@ -167,7 +167,8 @@ func inUse(objects []string) *hcl.Diagnostic {
 		"With the definitions, Kubernetes would delete %d objects: %s. Delete or export them first, or apply force_destroy = true and destroy again.", len(objects), list(objects))
 }
 
-// remaining lists the custom resources of the definitions, those that the label selector chooses. Kept definitions do not count.
+// remaining lists the custom resources of the definitions, those that the label selector chooses. Kept definitions do
+// not count.
 func (t *crds) remaining(ctx context.Context, v cty.Value, labels string) (out []string, ds hcl.Diagnostics) {
 	c := t.env.Cluster()
 	for _, o := range elements(v.GetAttr("objects")) {

@@ -175,8 +175,8 @@ func (f *facts) certificates() []certs.Entry {
 	return f.entries
 }
 
-// pods returns the pods of the mesh: all that carry the control plane's label, of one component when it is not empty. Pods that
-// have ended do not count.
+// pods returns the pods of the mesh: all that carry the control plane's label, of one component when it is not empty.
+// Pods that have ended do not count.
 func (f *facts) pods(component string) (out []*corev1.Pod) {
 	o := kube.ListOptions{Labels: labelControlPlane + "=" + f.env.Namespace()}
 	for _, u := range f.list(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, o) {
@@ -204,7 +204,8 @@ func convert[T any](u *unstructured.Unstructured) (*T, bool) {
 	return &out, true
 }
 
-// proxy returns the proxy's container of a pod and its status; it is a container or, with native sidecars, an init container.
+// proxy returns the proxy's container of a pod and its status; it is a container or, with native sidecars, an init
+// container.
 func proxy(p *corev1.Pod) (*corev1.Container, *corev1.ContainerStatus) {
 	var found *corev1.Container
 	var status *corev1.ContainerStatus

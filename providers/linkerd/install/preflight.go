@@ -14,8 +14,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// preflight looks, with three reads, for what would make the control plane fail after it was applied. It runs only for plans that
-// change something.
+// preflight looks, with three reads, for what would make the control plane fail after it was applied. It runs only
+// for plans that change something.
 func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
 	c := t.env.Cluster()
 	ds = append(ds, t.versions(ctx, req, planned)...)
@@ -67,7 +67,8 @@ func (t *controlPlane) nodes(ctx context.Context, planned cty.Value) (ds hcl.Dia
 	return ds
 }
 
-// versions refuses upgrades that Linkerd does not support: the control plane may lead by one major line, and never goes back.
+// versions refuses upgrades that Linkerd does not support: the control plane may lead by one major line, and never
+// goes back.
 func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
 	next, ok := parseRelease(text(planned, "app_version"))
 	if !ok || !req.Prior.IsNull() && text(req.Prior, "app_version") == next.text {

@@ -42,7 +42,8 @@ func (p private) encode() []byte {
 	return out
 }
 
-// step returns s with checkpoints that record the whole of p, where the object set knows only its own part. A nil s stays nil.
+// step returns s with checkpoints that record the whole of p, where the object set knows only its own part. A nil s
+// stays nil.
 func (p private) step(s providers.Step) providers.Step {
 	if s == nil {
 		return nil

@@ -20,9 +20,10 @@ import (
 // annotationTrustRoot is where the injector says which trust anchors it hands out.
 const annotationTrustRoot = "linkerd.io/trust-root-sha256"
 
-// probe asks the API server to admit, without making it, a pod that wants a proxy, and looks for the proxy in the answer. It
-// proves at once that the injector runs, that the API server accepts its certificate, and that it hands out the present trust
-// anchors. Replicas learn of new anchors at different times, so several answers in a row must agree.
+// probe asks the API server to admit, without making it, a pod that wants a proxy, and looks for the proxy in the
+// answer. It proves at once that the injector runs, that the API server accepts its certificate, and that it hands
+// out the present trust anchors. Replicas learn of new anchors at different times, so several answers in a row must
+// agree.
 func (t *controlPlane) probe(ctx context.Context, config cty.Value, patience time.Duration, step providers.Step) hcl.Diagnostics {
 	const inARow = 3
 	c := t.env.Cluster()

@@ -13,8 +13,8 @@ type release struct {
 	edge [3]int
 }
 
-// edgeLines are the edge releases from which the 2.N lines were cut, in ascending order. For the newest line it is the last edge
-// of the month of its announcement.
+// edgeLines are the edge releases from which the 2.N lines were cut, in ascending order. For the newest line it is
+// the last edge of the month of its announcement.
 func edgeLines() []struct {
 	line int
 	edge [3]int
@@ -27,8 +27,8 @@ func edgeLines() []struct {
 	}
 }
 
-// parseRelease reads "edge-26.8.3", "stable-2.14.10", "2.19.1", "v2.18" or a vendor's "enterprise-2.17.0". It reports false
-// for anything else.
+// parseRelease reads "edge-26.8.3", "stable-2.14.10", "2.19.1", "v2.18" or a vendor's "enterprise-2.17.0". It reports
+// false for anything else.
 func parseRelease(s string) (release, bool) {
 	r := release{text: s}
 	kind, number, found := strings.Cut(s, "-")

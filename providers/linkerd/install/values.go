@@ -178,8 +178,8 @@ func heartbeat(lineage string) string {
 	return fmt.Sprintf("%d %d * * *", minute%60, minute/60)
 }
 
-// highAvailability are the values for a production cluster: three replicas on different nodes, disruption budgets, resources, and
-// webhooks that must answer.
+// highAvailability are the values for a production cluster: three replicas on different nodes, disruption budgets,
+// resources, and webhooks that must answer.
 func highAvailability() chart.Values {
 	v := chart.Values{
 		"highAvailability": true, "controllerReplicas": float64(3), "enablePodAntiAffinity": true, "enablePodDisruptionBudget": true, "webhookFailurePolicy": "Fail",

@@ -19,8 +19,8 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
 )
 
-// keyPrevious holds, in a webhook's Secret, the certificate before the present one: the API server goes on trusting it, because pods
-// load a new one with a delay.
+// keyPrevious holds, in a webhook's Secret, the certificate before the present one: the API server goes on trusting
+// it, because pods load a new one with a delay.
 const keyPrevious = "previous.crt"
 
 // hook is a webhook and the key of the chart's values that configures it.

@@ -1,8 +1,8 @@
-// Package linkerdtest is test support: it walks one resource instance of the Linkerd provider through plan, apply, read and
-// delete as the engine would, against a real API server, and remembers everything that left the provider.
+// Package linkerdtest is test support: it walks one resource instance of the Linkerd provider through plan, apply,
+// read and delete as the engine would, against a real API server, and remembers everything that left the provider.
 //
-// The central idea: a test says in HCL what it wants and the Instance checks what every type promises anyway: known values
-// of a plan are the values after apply, and nothing is left to do afterwards.
+// The central idea: a test says in HCL what it wants and the Instance checks what every type promises anyway: known
+// values of a plan are the values after apply, and nothing is left to do afterwards.
 package linkerdtest
 
 import (
@@ -49,8 +49,8 @@ func (l *Log) Add(v any) {
 	}
 }
 
-// MustNotContain fails the test when a secret was let out in any form that a reader could use: as it is, in base64, line by line,
-// or escaped.
+// MustNotContain fails the test when a secret was let out in any form that a reader could use: as it is, in base64,
+// line by line, or escaped.
 func (l *Log) MustNotContain(t testing.TB, what string, secret []byte) {
 	t.Helper()
 	l.mu.Lock()

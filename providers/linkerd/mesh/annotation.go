@@ -33,8 +33,8 @@ type setting struct {
 	check     func(string) error
 }
 
-// settings lists the annotations that the injector understands. Others it ignores without a word, and values that it cannot parse
-// too, so both are errors here.
+// settings lists the annotations that the injector understands. Others it ignores without a word, and values that it
+// cannot parse too, so both are errors here.
 func settings() []setting {
 	policy := oneOf("all-unauthenticated", "all-authenticated", "cluster-unauthenticated", "cluster-authenticated", "deny", "audit")
 	switchable := oneOf("enabled", "disabled")
@@ -96,8 +96,8 @@ func configKey(key string) string {
 	return configPrefix + key
 }
 
-// checkSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be written on a
-// namespace.
+// checkSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be
+// written on a namespace.
 func checkSetting(key, value string, onNamespace bool) error {
 	name, ours := strings.CutPrefix(configKey(key), configPrefix)
 	all := settings()

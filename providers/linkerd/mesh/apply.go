@@ -71,7 +71,8 @@ func (r *rollout) run(ctx context.Context, s *scene) hcl.Diagnostics {
 		if ds := r.annotateNamespace(ctx, s.observed.Namespace, r.spec.annotations); ds.HasErrors() {
 			return ds
 		}
-		// The injector looks at its own copy of the namespace, which may lag behind: a restart now could miss the annotation.
+		// The injector looks at its own copy of the namespace, which may lag behind: a restart now could miss the
+		// annotation.
 		if ds := r.probe(ctx, s, nil); ds.HasErrors() {
 			return ds
 		}
@@ -97,7 +98,8 @@ func (r *rollout) run(ctx context.Context, s *scene) hcl.Diagnostics {
 	return nil
 }
 
-// probe proves that the injector answers, when anything is to be restarted: to a pod with the given annotations of its own.
+// probe proves that the injector answers, when anything is to be restarted: to a pod with the given annotations of
+// its own.
 func (r *rollout) probe(ctx context.Context, s *scene, own map[string]string) hcl.Diagnostics {
 	for _, wave := range s.waves {
 		for _, name := range wave {
@@ -130,7 +132,8 @@ func (r *rollout) release(ctx context.Context, s *scene) hcl.Diagnostics {
 	return r.strip(ctx, gone, "workloads that are not listed any more")
 }
 
-// wave restarts what needs it and waits until every workload of the wave is proved. It returns the scene as it was last seen.
+// wave restarts what needs it and waits until every workload of the wave is proved. It returns the scene as it was
+// last seen.
 func (r *rollout) wave(ctx context.Context, s *scene, wave []string, title string) (*scene, hcl.Diagnostics) {
 	title += ": " + bareNames(wave)
 	r.progress(s, title, false)
@@ -165,8 +168,8 @@ func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]b
 	return nil
 }
 
-// await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, or time is up. A workload that looked
-// right and turns out wrong is restarted once.
+// await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, or time is up. A
+// workload that looked right and turns out wrong is restarted once.
 func (r *rollout) await(ctx context.Context, wave []string, restarted map[string]bool, title string) (*scene, hcl.Diagnostics) {
 	c := r.env.Cluster()
 	var s *scene

@@ -123,8 +123,8 @@ func (s *scene) proved() int {
 
 func (s *scene) computed() computed { return computed{s.states, s.waves} }
 
-// problems says what speaks against the injection as things stand. Names that mean nothing yet may come into being before the step
-// runs, so that while planning they are only warnings.
+// problems says what speaks against the injection as things stand. Names that mean nothing yet may come into being
+// before the step runs, so that while planning they are only warnings.
 func (s *scene) problems(planning bool) hcl.Diagnostics {
 	var ds hcl.Diagnostics
 	ns := s.observed.Namespace

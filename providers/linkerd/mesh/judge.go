@@ -172,7 +172,8 @@ func wrongAnchors(proxy *corev1.Container, want map[[sha256.Size]byte]bool) stri
 	return ""
 }
 
-// Anchors returns the digests of the certificates in a PEM bundle. Order, repetitions and text between them do not matter.
+// Anchors returns the digests of the certificates in a PEM bundle. Order, repetitions and text between them do not
+// matter.
 func Anchors(bundle string) map[[sha256.Size]byte]bool {
 	out := map[[sha256.Size]byte]bool{}
 	for rest := []byte(bundle); ; {

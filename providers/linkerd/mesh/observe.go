@@ -194,8 +194,8 @@ func newWorkload(kind string, m *metav1.ObjectMeta, template *corev1.PodTemplate
 	}
 }
 
-// sort files pods as current or old. A terminating pod is old whatever its revision: it still carries traffic but will not
-// be there when the next step relies on it.
+// sort files pods as current or old. A terminating pod is old whatever its revision: it still carries traffic but
+// will not be there when the next step relies on it.
 func (w *Workload) sort(pods []*corev1.Pod, current bool) {
 	for _, p := range pods {
 		if current && p.DeletionTimestamp == nil {

@@ -131,8 +131,8 @@ func (t injection) planDeletion(ctx context.Context, req providers.PlanRequest) 
 	return res, nil
 }
 
-// toUninject returns the workloads whose pods have proxies because of an injection, in order of name. A template that asks for a
-// proxy by itself keeps it, unless the resource wrote that.
+// toUninject returns the workloads whose pods have proxies because of an injection, in order of name. A template that
+// asks for a proxy by itself keeps it, unless the resource wrote that.
 func toUninject(o *Observation, named []string) []*Workload {
 	var out []*Workload
 	for _, w := range o.Workloads {

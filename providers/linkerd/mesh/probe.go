@@ -16,11 +16,12 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// probeInjector asks the API server to admit, without making it, a pod as a workload's restart would create it, and looks for the
-// proxy in the answer. With failurePolicy Ignore a broken injector lets pods through without a word, so nothing but the
-// answer proves that a restart would mesh anything. The probe carries annotations of its own, and the answer must carry those that
-// are wanted, as far as the template does not set them itself. It tries again for up to patience, because a webhook takes some
-// seconds to be known to every API server, and a changed namespace to be known to the injector.
+// probeInjector asks the API server to admit, without making it, a pod as a workload's restart would create it, and
+// looks for the proxy in the answer. With failurePolicy Ignore a broken injector lets pods through without a word, so
+// nothing but the answer proves that a restart would mesh anything. The probe carries annotations of its own, and the
+// answer must carry those that are wanted, as far as the template does not set them itself. It tries again for up to
+// patience, because a webhook takes some seconds to be known to every API server, and a changed namespace to be known
+// to the injector.
 func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wanted map[string]string, patience time.Duration, step providers.Step) hcl.Diagnostics {
 	probe, err := probePod(w, own)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// Read implements providers.ResourceType. It reads each namespace once, however many instances are in it. Only what is wrong
-// shows as drift: a pod that is not ready for the moment, a changed number of replicas or a new workload that is meshed do
-// not.
+// Read implements providers.ResourceType. It reads each namespace once, however many instances are in it. Only what
+// is wrong shows as drift: a pod that is not ready for the moment, a changed number of replicas or a new workload
+// that is meshed do not.
 func (t injection) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	out := make([]providers.ReadResponse, len(reqs))
 	c := t.env.Cluster()

@@ -75,8 +75,8 @@ func reversed(recorded cty.Value, left []*Workload, limit int) [][]*Workload {
 	return slices.AppendSeq(out, slices.Chunk(rest, max(1, limit)))
 }
 
-// strip gives the template annotations of workloads back, restarts those that still have proxies and waits until no pod has
-// one.
+// strip gives the template annotations of workloads back, restarts those that still have proxies and waits until no
+// pod has one.
 func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl.Diagnostics {
 	if len(wave) == 0 {
 		return nil
@@ -115,8 +115,8 @@ func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl
 	}
 }
 
-// stripOne removes the annotations of this instance from a template. When that changes nothing although the newest pods have a
-// proxy, the workload came into the mesh by itself and needs a restart of its own.
+// stripOne removes the annotations of this instance from a template. When that changes nothing although the newest
+// pods have a proxy, the workload came into the mesh by itself and needs a restart of its own.
 func (r *rollout) stripOne(ctx context.Context, w *Workload) hcl.Diagnostics {
 	c := r.env.Cluster()
 	newest := slices.ContainsFunc(w.Current, func(p *corev1.Pod) bool {

@@ -16,8 +16,8 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
-// restartAnnotation on a pod template makes new pods when its value changes. Its value is the generation that the restart was
-// decided on: a restart that is repeated after a kill writes the same value.
+// restartAnnotation on a pod template makes new pods when its value changes. Its value is the generation that the
+// restart was decided on: a restart that is repeated after a kill writes the same value.
 const restartAnnotation = "meshplan.dev/mesh-restart"
 
 // restart writes annotations to a workload's template so that all its pods are replaced.

@@ -27,8 +27,8 @@ type State struct {
 // Proved reports whether every pod of the workload is fully meshed and no other pod is left.
 func (s *State) Proved() bool { return s.OptedOut == "" && s.Restart == "" && len(s.Waiting) == 0 }
 
-// JudgeWorkload judges every pod of a workload. A pod of the newest revision that is wrong asks for a restart; one that is not
-// ready, or old pods that are still there, only ask for patience.
+// JudgeWorkload judges every pod of a workload. A pod of the newest revision that is wrong asks for a restart; one
+// that is not ready, or old pods that are still there, only ask for patience.
 func JudgeWorkload(w *Workload, want Want) State {
 	s := State{Workload: w}
 	for key, value := range w.Template.Annotations { // the template's own word goes over the namespace's
@@ -97,8 +97,8 @@ func (w Want) keeping(template map[string]string) Want {
 	return w
 }
 
-// OptOut says why pods of a template never get a proxy although their namespace asks for it; empty when they do. explicit says
-// that the template's own annotation will be set by us.
+// OptOut says why pods of a template never get a proxy although their namespace asks for it; empty when they do.
+// explicit says that the template's own annotation will be set by us.
 func OptOut(t *corev1.PodTemplateSpec, explicit bool) string {
 	if t.Spec.HostNetwork {
 		return "its pods use the host's network"
@@ -122,8 +122,8 @@ func OptOut(t *corev1.PodTemplateSpec, explicit bool) string {
 	return ""
 }
 
-// misunderstood returns the value of a template's own annotation that the injector takes for no although it is not `disabled`,
-// such as `true`; empty when there is none.
+// misunderstood returns the value of a template's own annotation that the injector takes for no although it is not
+// `disabled`, such as `true`; empty when there is none.
 func misunderstood(t *corev1.PodTemplateSpec) string {
 	switch value := t.Annotations[InjectAnnotation]; value {
 	case "enabled", "ingress", "disabled":

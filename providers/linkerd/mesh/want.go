@@ -13,8 +13,8 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
-// LoadWant reads from the control plane what its proxies should look like. What the credentials may not read, or what is not
-// there (a control plane that the same plan installs), is left out and so not compared.
+// LoadWant reads from the control plane what its proxies should look like. What the credentials may not read, or what
+// is not there (a control plane that the same plan installs), is left out and so not compared.
 func LoadWant(ctx context.Context, c Lister, e env.Env) (Want, error) {
 	w := Want{ControlPlane: e.Namespace(), TrustDomain: e.TrustDomain()}
 	roots, err := configMap(ctx, c, w.ControlPlane, "linkerd-identity-trust-roots")
@@ -63,8 +63,8 @@ func configMap(ctx context.Context, c Lister, namespace, name string) (map[strin
 	return m.Data, nil
 }
 
-// InScope returns the names of the workloads that belong into the mesh: those named, or all of the namespace that do not opt
-// out. The others come back with the reason.
+// InScope returns the names of the workloads that belong into the mesh: those named, or all of the namespace that do
+// not opt out. The others come back with the reason.
 func (o *Observation) InScope(named []string) (names []string, optedOut map[string]string) {
 	optedOut = map[string]string{}
 	for _, w := range o.Workloads {

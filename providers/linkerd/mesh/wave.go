@@ -7,10 +7,11 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 )
 
-// waves puts workloads into the order in which they restart. Names are `kind/name`. Explicit waves come first in their order;
-// workloads that they do not name form the last ones, ordered by calls: a workload comes after those that it calls, so
-// that the servers of a connection are meshed before its clients. Where workloads call each other in a circle, the one
-// with the fewest unmeshed servers goes first. No wave is larger than limit; larger ones are split.
+// waves puts workloads into the order in which they restart. Names are `kind/name`. Explicit waves come first in
+// their order; workloads that they do not name form the last ones, ordered by calls: a workload comes after those
+// that it calls, so that the servers of a connection are meshed before its clients. Where workloads call each other
+// in a circle, the one with the fewest unmeshed servers goes first. No wave is larger than limit; larger ones are
+// split.
 func waves(workloads []string, explicit [][]string, calls map[string][]string, limit int) [][]string {
 	pending := map[string]bool{}
 	for _, w := range workloads {
@@ -56,7 +57,8 @@ func waves(workloads []string, explicit [][]string, calls map[string][]string, l
 	return out
 }
 
-// resolve finds the workload that a name in configuration means: `kind/name`, or the bare name when only one kind has it.
+// resolve finds the workload that a name in configuration means: `kind/name`, or the bare name when only one kind has
+// it.
 func resolve(name string, workloads []string) (string, error) {
 	if slices.Contains(workloads, name) {
 		return name, nil

@@ -36,8 +36,8 @@ func TestWaves(t *testing.T) {
 	}
 }
 
-// TestWavesProperties: every workload is in exactly one wave, no wave is too large, and without a circle no workload comes
-// before one that it calls.
+// TestWavesProperties: every workload is in exactly one wave, no wave is too large, and without a circle no workload
+// comes before one that it calls.
 func TestWavesProperties(t *testing.T) {
 	names := []string{"a", "b", "c", "d", "e", "f", "g"}
 	rapid.Check(t, func(t *rapid.T) {

@@ -26,8 +26,8 @@ type Workload struct {
 	Template corev1.PodTemplateSpec
 	// Selector matches its pods.
 	Selector *metav1.LabelSelector
-	// Current are the pods of the newest revision, Old those of earlier ones and those that are terminating; both in order of
-	// name, finished pods left out.
+	// Current are the pods of the newest revision, Old those of earlier ones and those that are terminating; both in
+	// order of name, finished pods left out.
 	Current, Old []*corev1.Pod
 	// Failure is what the controller says about pods that it cannot make.
 	Failure string

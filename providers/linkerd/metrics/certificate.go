@@ -8,7 +8,8 @@ import (
 // certExpirySuffix ends the name of the gauge in every release; its prefix has changed twice.
 const certExpirySuffix = "identity_cert_expiration_timestamp_seconds"
 
-// isGauge tells values that are a state from those that count: names of counters say so, by the convention of the format.
+// isGauge tells values that are a state from those that count: names of counters say so, by the convention of the
+// format.
 func isGauge(name string) bool {
 	return !strings.HasSuffix(name, "_total") && !strings.HasSuffix(name, "_bucket") && !strings.HasSuffix(name, "_count")
 }
@@ -19,8 +20,8 @@ type Certificate struct {
 	NotAfter time.Time // UTC
 }
 
-// Certificates returns when the certificate of each proxy expires, ordered by pod. A proxy that does not say (it has none yet)
-// is left out.
+// Certificates returns when the certificate of each proxy expires, ordered by pod. A proxy that does not say (it has
+// none yet) is left out.
 func (w Window) Certificates() []Certificate {
 	var out []Certificate
 	for _, g := range w.Growth {

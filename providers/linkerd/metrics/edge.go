@@ -7,8 +7,8 @@ import (
 
 // Edge is one caller of one workload, as either side saw it.
 type Edge struct {
-	// FromNamespace and From name the caller: `deployment/web` when its own proxy reported the edge, otherwise its identity, or ""
-	// for a caller without one.
+	// FromNamespace and From name the caller: `deployment/web` when its own proxy reported the edge, otherwise its
+	// identity, or "" for a caller without one.
 	FromNamespace, From string
 	ToNamespace, To     string
 	Mutual              bool
@@ -24,10 +24,10 @@ type ends struct {
 	mutual                                       bool
 }
 
-// Edges returns who called whom in the window, ordered by caller and callee. Outbound reports of the callers name both sides.
-// Inbound reports add callers whose own proxies were not measured: measured says whether an identity belongs to a measured
-// pod; nil means none does. Plaintext callers cannot be told apart at the called side, so they are added only where no
-// measured proxy reports plaintext to the same workload.
+// Edges returns who called whom in the window, ordered by caller and callee. Outbound reports of the callers name
+// both sides. Inbound reports add callers whose own proxies were not measured: measured says whether an identity
+// belongs to a measured pod; nil means none does. Plaintext callers cannot be told apart at the called side, so they
+// are added only where no measured proxy reports plaintext to the same workload.
 func (w Window) Edges(measured func(identity string) bool) []Edge {
 	requests := w.outbound()
 	for _, f := range w.Flows() {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Object is how a proxy names a Server, a route or an authorization. Kind `default` means that no object of the cluster is
-// behind it.
+// Object is how a proxy names a Server, a route or an authorization. Kind `default` means that no object of the
+// cluster is behind it.
 type Object struct{ Group, Kind, Name string }
 
 // String returns `kind/name`, or "" for the zero value.
@@ -18,8 +18,8 @@ func (o Object) String() string {
 	return o.Kind + "/" + o.Name
 }
 
-// Flow is inbound traffic of one workload that shares origin, port and verdict. Allowed and Denied count requests of HTTP
-// ports and connections of others.
+// Flow is inbound traffic of one workload that shares origin, port and verdict. Allowed and Denied count requests of
+// HTTP ports and connections of others.
 type Flow struct {
 	Namespace, Workload string // of the side that was called
 	Port                string // the number of the port that was called; "" when the proxy did not say
@@ -37,14 +37,14 @@ type Flow struct {
 // Mutual reports whether both sides proved their identity.
 func (f Flow) Mutual() bool { return f.TLS == "true" && f.Client != "" }
 
-// Audited reports whether the traffic was allowed only because the access policy is `audit`. It is an upper bound, see the
-// package comment.
+// Audited reports whether the traffic was allowed only because the access policy is `audit`. It is an upper bound,
+// see the package comment.
 func (f Flow) Audited() bool {
 	return f.Authorization.Kind == "default" && f.Authorization.Name == "audit"
 }
 
-// Infrastructure reports whether the traffic is not between workloads: the proxy's own ports, the kubelet's probes that Linkerd
-// admits by itself, and loopback (which includes port-forwards).
+// Infrastructure reports whether the traffic is not between workloads: the proxy's own ports, the kubelet's probes
+// that Linkerd admits by itself, and loopback (which includes port-forwards).
 func (f Flow) Infrastructure() bool {
 	return f.Port == "4190" || f.Port == "4191" ||
 		f.Route.Kind == "default" && f.Route.Name == "probe" ||
@@ -52,8 +52,8 @@ func (f Flow) Infrastructure() bool {
 		f.Reason == "loopback"
 }
 
-// Flows returns the inbound traffic between workloads in the window, merged over pods, in a fixed order. Flows that did not
-// grow are left out.
+// Flows returns the inbound traffic between workloads in the window, merged over pods, in a fixed order. Flows that
+// did not grow are left out.
 func (w Window) Flows() []Flow {
 	sums := map[Flow]*Flow{}
 	for _, g := range w.Growth {

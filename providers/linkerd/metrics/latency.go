@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Latency returns the q-quantile (0 < q < 1) of the inbound response latency in the window, for the workloads for which keep
-// returns true (nil keeps all), and whether there was a response at all. It interpolates inside a bucket as Prometheus'
-// histogram_quantile does; a value in the last, open bucket gives the greatest finite bound.
+// Latency returns the q-quantile (0 < q < 1) of the inbound response latency in the window, for the workloads for
+// which keep returns true (nil keeps all), and whether there was a response at all. It interpolates inside a bucket
+// as Prometheus' histogram_quantile does; a value in the last, open bucket gives the greatest finite bound.
 func (w Window) Latency(q float64, keep func(Pod) bool) (time.Duration, bool) {
 	counts := map[float64]float64{}
 	for _, g := range w.Growth {

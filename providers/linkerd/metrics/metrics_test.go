@@ -69,7 +69,8 @@ func TestSuccessRateAndLatency(t *testing.T) {
 	if s := w.SuccessRate(nil); s != (Share{297, 300}) {
 		t.Errorf("SuccessRate = %v", s)
 	}
-	// Growth by bucket: 100 up to 1 ms, 200 up to 10 ms, 300 up to 100 ms. The median is the 150th: half-way through the second.
+	// Growth by bucket: 100 up to 1 ms, 200 up to 10 ms, 300 up to 100 ms. The median is the 150th: half-way through
+	// the second.
 	if got, ok := w.Latency(0.5, nil); !ok || got != 5500*time.Microsecond {
 		t.Errorf("Latency = %s, %t", got, ok)
 	}

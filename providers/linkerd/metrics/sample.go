@@ -41,8 +41,8 @@ func wanted(name string) bool {
 		strings.HasSuffix(name, certExpirySuffix)
 }
 
-// Parse reads an exposition in Prometheus' text format (OpenMetrics' comments do no harm) and returns the series that this
-// package understands, ordered by series.
+// Parse reads an exposition in Prometheus' text format (OpenMetrics' comments do no harm) and returns the series that
+// this package understands, ordered by series.
 func Parse(r io.Reader) ([]Sample, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(r)

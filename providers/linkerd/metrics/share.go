@@ -11,8 +11,8 @@ func (s Share) Ratio() (ratio float64, known bool) {
 	return s.Part / s.Whole, true
 }
 
-// MTLS returns which share of the allowed traffic was mutual TLS. Application TLS that passes through counts as not mutual:
-// the mesh has not seen an identity.
+// MTLS returns which share of the allowed traffic was mutual TLS. Application TLS that passes through counts as not
+// mutual: the mesh has not seen an identity.
 func MTLS(flows []Flow) Share {
 	var s Share
 	for _, f := range flows {

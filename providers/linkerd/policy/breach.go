@@ -25,8 +25,8 @@ func (b breach) String() string {
 	return fmt.Sprintf("%s → %s (%.0f requests, %s)", b.From, b.To, b.Requests, b.Why)
 }
 
-// judge sums the traffic of covered ports and finds what the level would refuse. Metrics alone cannot say: what was counted
-// under `audit` may be admitted by a policy as well, so each flow is decided anew.
+// judge sums the traffic of covered ports and finds what the level would refuse. Metrics alone cannot say: what was
+// counted under `audit` may be admitted by a policy as well, so each flow is decided anew.
 func judge(flows []metrics.Flow, covered []cover, level string, o Objects, d Defaults, observed *mesh.Observation, e env.Env) (allowed, denied float64, breaches []breach) {
 	o = o.clone()
 	for _, c := range covered {

@@ -3,14 +3,15 @@ package policy
 import "github.com/meshplan/meshplan/internal/diag"
 
 const (
-	// CodeOverlap: another Server selects the same port of the same pod; the older one wins and this one is ignored without
-	// a word.
+	// CodeOverlap: another Server selects the same port of the same pod; the older one wins and this one is ignored
+	// without a word.
 	CodeOverlap diag.Code = "linkerd.policy.overlapping-servers"
 	// CodeNoPods: a Server selects no pod that exists.
 	CodeNoPods diag.Code = "linkerd.policy.selects-nothing"
 	// CodeUndeclaredPort: no selected pod declares the Server's port.
 	CodeUndeclaredPort diag.Code = "linkerd.policy.undeclared-port"
-	// CodeProbe: a kubelet probe that Linkerd does not admit by itself reaches a port that refuses unauthenticated clients.
+	// CodeProbe: a kubelet probe that Linkerd does not admit by itself reaches a port that refuses unauthenticated
+	// clients.
 	CodeProbe diag.Code = "linkerd.policy.probe-denied"
 	// CodeDangling: a policy refers to an authentication that does not exist; the whole policy then grants nothing.
 	CodeDangling diag.Code = "linkerd.policy.missing-authentication"

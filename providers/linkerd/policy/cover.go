@@ -58,8 +58,8 @@ func (c cover) server() Server {
 	return Server{Name: c.name(), Selector: c.Selector, Port: intstr.FromInt32(int32(c.Port)), AccessPolicy: c.Level, Managed: true}
 }
 
-// covers finds the ports that need a Server: declared TCP ports of meshed workloads that no Server of somebody else covers. own
-// are the names of Servers that we made before. Notes say what cannot be covered.
+// covers finds the ports that need a Server: declared TCP ports of meshed workloads that no Server of somebody else
+// covers. own are the names of Servers that we made before. Notes say what cannot be covered.
 func covers(o *mesh.Observation, servers []Server, named []string, own map[string]string) (out []cover, notes []string) {
 	for _, w := range o.Workloads {
 		if named != nil && !slices.Contains(named, w.Name) || len(w.Current) == 0 {
@@ -100,8 +100,8 @@ func covers(o *mesh.Observation, servers []Server, named []string, own map[strin
 	return out, notes
 }
 
-// protocol keeps a port opaque that is opaque now: a Server's protocol takes the place of the annotation, and detection stalls
-// protocols in which the server speaks first.
+// protocol keeps a port opaque that is opaque now: a Server's protocol takes the place of the annotation, and
+// detection stalls protocols in which the server speaks first.
 func protocol(pod *corev1.Pod, p corev1.ContainerPort) string {
 	const defaults = "25,587,3306,4444,5432,6379,9300,11211"
 	list := defaults

@@ -16,13 +16,13 @@ import (
 
 // Rule admits clients: those whose address is in one of the networks and who authenticate as it says.
 type Rule struct {
-	// Kind and Name say where the rule comes from, as the proxy's metrics do: `authorizationpolicy`, `serverauthorization`, or
-	// `default` for an access policy.
+	// Kind and Name say where the rule comes from, as the proxy's metrics do: `authorizationpolicy`,
+	// `serverauthorization`, or `default` for an access policy.
 	Kind, Name string
 	// Networks restricts the client's address; nil means any.
 	Networks []Network
-	// Unauthenticated admits without TLS, AnyTLS with any TLS; otherwise the client's identity must match one of the patterns in
-	// every list: each is `*`, `*.suffix` or a full identity.
+	// Unauthenticated admits without TLS, AnyTLS with any TLS; otherwise the client's identity must match one of the
+	// patterns in every list: each is `*`, `*.suffix` or a full identity.
 	Unauthenticated, AnyTLS bool
 	Identities              []string
 	// Nobody says that the rule admits no client.
@@ -132,8 +132,8 @@ type Defaults struct {
 	ClusterNetworks []Network
 }
 
-// Evaluate computes the inbound policy of one port of a pod. It is pure; names makes the identities of service accounts that
-// policies require.
+// Evaluate computes the inbound policy of one port of a pod. It is pure; names makes the identities of service
+// accounts that policies require.
 func Evaluate(pod *corev1.Pod, port int, o Objects, d Defaults, names identityNamer) Effective {
 	var e Effective
 	var servers []Server
@@ -244,8 +244,8 @@ func accessRules(access string, d Defaults) []Rule {
 	return []Rule{r}
 }
 
-// selects reports whether the Server covers a port of a pod. A number covers the port even when no container declares it; a
-// name covers every declared port of that name.
+// selects reports whether the Server covers a port of a pod. A number covers the port even when no container declares
+// it; a name covers every declared port of that name.
 func (s *Server) selects(pod *corev1.Pod, port int) bool {
 	if s.Selector == nil || !selects(s.Selector, pod.Labels) {
 		return false

@@ -109,8 +109,8 @@ func steps(from, to string) []string {
 	return out
 }
 
-// foresee warns of callers that were seen and that the mode would refuse, by the policies as this run plans them. It reads what the
-// proxies remember: an estimate, which the gate makes good with a window of its own.
+// foresee warns of callers that were seen and that the mode would refuse, by the policies as this run plans them. It
+// reads what the proxies remember: an estimate, which the gate makes good with a window of its own.
 func (t inbound) foresee(ctx context.Context, s inboundSpec, covered []cover, around *surroundings) hcl.Diagnostics {
 	if s.mode == Audit {
 		return nil

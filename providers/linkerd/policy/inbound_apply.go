@@ -139,8 +139,8 @@ func (r *climb) update() {
 	r.value = cty.ObjectVal(attrs)
 }
 
-// raise takes all covers that are weaker to a level: after a window that permits it, and back again when clients are refused
-// after it.
+// raise takes all covers that are weaker to a level: after a window that permits it, and back again when clients are
+// refused after it.
 func (r *climb) raise(ctx context.Context, level string) hcl.Diagnostics {
 	var lower []cover
 	for _, c := range r.record.Covers {
@@ -253,7 +253,8 @@ func (r *climb) watch(ctx context.Context, o *mesh.Observation, covered []cover,
 	return metrics.Between(before, scraper.Scrape(ctx, pods)), nil
 }
 
-// open takes the policy back: the ports are opened before their Servers go, so that no moment is stricter than the one before.
+// open takes the policy back: the ports are opened before their Servers go, so that no moment is stricter than the
+// one before.
 func (r *climb) open(ctx context.Context) (providers.ApplyResponse, hcl.Diagnostics) {
 	null := cty.NullVal(r.value.Type())
 	c := r.env.Cluster()

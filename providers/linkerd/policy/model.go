@@ -268,7 +268,8 @@ func parseRoute(u *unstructured.Unstructured) (Route, bool, error) {
 	return r, len(r.Servers) > 0, nil
 }
 
-// specInto decodes the spec of an object. An object that does not fit its type is an error: to ignore it would be to guess.
+// specInto decodes the spec of an object. An object that does not fit its type is an error: to ignore it would be to
+// guess.
 func specInto(u *unstructured.Unstructured, into any) error {
 	spec, _, err := unstructured.NestedMap(u.Object, "spec")
 	if err == nil {

@@ -55,8 +55,8 @@ func (o *Objects) add(u *unstructured.Unstructured, names identityNamer, cluster
 	return err
 }
 
-// kinds are the kinds that decide about inbound traffic; those that are looked up in every namespace are marked, because a
-// policy may refer to an authentication elsewhere.
+// kinds are the kinds that decide about inbound traffic; those that are looked up in every namespace are marked,
+// because a policy may refer to an authentication elsewhere.
 func policyKinds() []struct {
 	schema.GroupKind
 	everywhere bool

@@ -13,8 +13,8 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 )
 
-// freshness is how long a look at a namespace serves the plans of further objects in it. It only feeds warnings and checks that the
-// API server and the proxies repeat, and spares a large plan some requests per object.
+// freshness is how long a look at a namespace serves the plans of further objects in it. It only feeds warnings and
+// checks that the API server and the proxies repeat, and spares a large plan some requests per object.
 const freshness = 10 * time.Second
 
 // world is what one provider instance has seen and planned in this run.

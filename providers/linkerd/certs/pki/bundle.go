@@ -56,8 +56,8 @@ func Fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Bundle is a set of trust anchors: order, repetition, comments and line breaks of the text that it was read from have no
-// meaning. The zero value is empty.
+// Bundle is a set of trust anchors: order, repetition, comments and line breaks of the text that it was read from
+// have no meaning. The zero value is empty.
 type Bundle struct{ certs []*x509.Certificate }
 
 // NewBundle returns the set of the given certificates, in the order of their first appearance.
@@ -115,8 +115,8 @@ func (b Bundle) Fingerprints() []string {
 	return out
 }
 
-// TrustRootSHA256 is what the injector writes on a pod as `linkerd.io/trust-root-sha256`: the hash of the bundle's text as the
-// control plane's ConfigMap holds it.
+// TrustRootSHA256 is what the injector writes on a pod as `linkerd.io/trust-root-sha256`: the hash of the bundle's
+// text as the control plane's ConfigMap holds it.
 func TrustRootSHA256(configMapText string) string {
 	sum := sha256.Sum256([]byte(configMapText))
 	return hex.EncodeToString(sum[:])
@@ -130,8 +130,8 @@ func (b Bundle) pool() *x509.CertPool {
 	return p
 }
 
-// Signer returns the anchor that chain, which begins with the issuer, leads to; nil when there is none. Only signatures and
-// constraints matter: a chain that has expired has a signer too.
+// Signer returns the anchor that chain, which begins with the issuer, leads to; nil when there is none. Only
+// signatures and constraints matter: a chain that has expired has a signer too.
 func (b Bundle) Signer(chain []*x509.Certificate) *x509.Certificate {
 	o := x509.VerifyOptions{Roots: b.pool(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	for _, c := range chain[1:] {

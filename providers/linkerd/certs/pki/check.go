@@ -179,8 +179,8 @@ func (f *findings) trust(chain []*x509.Certificate, r IssuerRules) {
 	}
 }
 
-// CheckServing returns what is wrong with a webhook's certificate: its time, its name and whether the API server, which knows
-// caBundle only, would accept it.
+// CheckServing returns what is wrong with a webhook's certificate: its time, its name and whether the API server,
+// which knows caBundle only, would accept it.
 func CheckServing(chain []*x509.Certificate, host string, caBundle Bundle, now time.Time, warn time.Duration) []Finding {
 	var f findings
 	c := chain[0]

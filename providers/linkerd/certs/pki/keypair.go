@@ -13,7 +13,8 @@ import (
 // KeyPair is a certificate, the intermediates above it, and its private key. It never changes. It must be handed only to
 // code that writes a Secret: formatting it, with any verb, gives the subject and never the key.
 type KeyPair struct {
-	// Chain holds the certificate and, after it, the intermediates up to but without the root. It has at least one element.
+	// Chain holds the certificate and, after it, the intermediates up to but without the root. It has at least one
+	// element.
 	Chain []*x509.Certificate
 
 	key crypto.Signer

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ClockSkew is how far back a new certificate's validity begins, so that a node whose clock is slow accepts it. It equals
-// the identity controller's own allowance.
+// ClockSkew is how far back a new certificate's validity begins, so that a node whose clock is slow accepts it. It
+// equals the identity controller's own allowance.
 const ClockSkew = 20 * time.Second
 
 // Request says what a new certificate is for. CommonName and a positive Validity are required.

@@ -10,8 +10,8 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 )
 
-// CheckExample decodes and validates every block of a schema's example whose type is among the schemas. References between blocks
-// have the type of what they refer to and no value, as in a plan of something new.
+// CheckExample decodes and validates every block of a schema's example whose type is among the schemas. References
+// between blocks have the type of what they refer to and no value, as in a plan of something new.
 func CheckExample(t testing.TB, typeName string, all map[string]*schema.Resource) {
 	t.Helper()
 	example := all[typeName].Example
