@@ -119,7 +119,7 @@ func (a *applier) count(c *plans.Change, op plans.Op) {
 
 // makeRecord seals a value into a record.
 func (a *applier) makeRecord(c *plans.Change, v cty.Value, private []byte, status state.Status) (*state.Record, hcl.Diagnostics) {
-	b, err := sealed.Encode(sealed.Seal(v, a.identity.Key))
+	b, err := a.encoder.Encode(sealed.Seal(v, a.identity.Key))
 	if err != nil {
 		return nil, diag.FromError(CodeState, "Value cannot be recorded", err, nil)
 	}

@@ -82,6 +82,6 @@ func (p *planner) planOutputs(keep map[string]*output) {
 
 // sealOutput encodes an output's value for the state.
 func (w *world) sealOutput(v cty.Value, sensitive bool) (state.Output, error) {
-	b, err := sealed.Encode(sealed.Seal(v, w.identity.Key))
+	b, err := w.encoder.Encode(sealed.Seal(v, w.identity.Key))
 	return state.Output{Value: b, Sensitive: sensitive}, err
 }

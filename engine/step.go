@@ -381,7 +381,7 @@ func (s *stepRun) intent(before *state.Record, planned cty.Value) state.Intent {
 	in := state.Intent{Run: s.a.writer.ID(), Step: s.n, Addr: s.c.Addr, Op: s.op.String(), Before: before, Private: s.c.Private,
 		Provider: s.c.Provider, At: s.a.engine.options.Now().UTC(), Irreversible: s.c.Reverse.Reason, Deps: s.a.plan.Steps[s.n].Deps}
 	if !planned.IsNull() {
-		if b, err := sealed.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
+		if b, err := s.a.encoder.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
 			in.Planned = b
 		}
 	}

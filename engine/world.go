@@ -43,6 +43,7 @@ type world struct {
 	providers map[string]*provider
 	records   map[addr.Instance]*record
 	decoder   sealed.Decoder
+	encoder   sealed.Encoder
 }
 
 // resource is a `resource` or `data` block.

@@ -40,14 +40,53 @@ type secret struct {
 }
 
 // Encode returns the stored form: the type as JSON, the value as MessagePack (unknowns included), and the fingerprints.
-func Encode(v Value) ([]byte, error) {
+func Encode(v Value) ([]byte, error) { return new(Encoder).Encode(v) }
+
+// Encoder encodes values, and remembers the last few types: writing one down costs more than the value, and most values
+// of a run share a few. The zero value is ready; it is safe for concurrent use.
+type Encoder struct {
+	mu     sync.Mutex // guards recent
+	recent []encodedType
+}
+
+type encodedType struct {
+	ty  cty.Type
+	raw []byte
+}
+
+// remembered is how many types an Encoder keeps.
+const remembered = 8
+
+// typeOf returns a type as JSON.
+func (e *Encoder) typeOf(ty cty.Type) ([]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, t := range e.recent {
+		if t.ty.Equals(ty) {
+			e.recent[0], e.recent[i] = t, e.recent[0]
+			return t.raw, nil
+		}
+	}
+	raw, err := ctyjson.MarshalType(ty)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a value's type: %w", err)
+	}
+	if len(e.recent) == remembered {
+		e.recent = e.recent[:remembered-1]
+	}
+	e.recent = append([]encodedType{{ty, raw}}, e.recent...)
+	return raw, nil
+}
+
+// Encode is the function Encode.
+func (e *Encoder) Encode(v Value) ([]byte, error) {
 	if v.Plain == cty.NilVal {
 		v.Plain = cty.NullVal(cty.DynamicPseudoType)
 	}
 	ty := v.Plain.Type()
-	t, err := ctyjson.MarshalType(ty)
+	t, err := e.typeOf(ty)
 	if err != nil {
-		return nil, fmt.Errorf("encoding a value's type: %w", err)
+		return nil, err
 	}
 	b, err := ctymsgpack.Marshal(v.Plain, ty)
 	if err != nil {

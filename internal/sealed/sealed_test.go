@@ -46,6 +46,28 @@ func TestSealTakesSecretsOut(t *testing.T) {
 	}
 }
 
+func TestEncoderRemembersTypes(t *testing.T) {
+	var e Encoder
+	var d Decoder
+	for i := range 3 * remembered {
+		attrs := map[string]cty.Value{"x": cty.NumberIntVal(int64(i))}
+		if i%2 == 0 {
+			attrs[string(rune('a'+i))] = cty.True
+		}
+		v := Value{Plain: cty.ObjectVal(attrs)}
+		b, err := e.Encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Decode(b); err != nil || !got.Plain.RawEquals(v.Plain) {
+			t.Errorf("round trip %d: %#v, %v", i, got.Plain, err)
+		}
+	}
+	if len(e.recent) > remembered {
+		t.Errorf("%d types are remembered", len(e.recent))
+	}
+}
+
 func TestReveal(t *testing.T) {
 	s := Seal(secretful("hunter2"), key)
 	v, missing := s.Reveal(secretful("hunter2"), key)
