@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,6 +48,7 @@ func drawConfig(t *rapid.T, label string) string {
 func settle(t *rapid.T, r *rig, src string, seed uint64) {
 	r.write(src)
 	rng := rand.New(rand.NewPCG(seed, 1))
+	var mu sync.Mutex // guards rng: steps fail in parallel
 	for round := 0; ; round++ {
 		if round == 12 {
 			r.world.SetFault(nil)
@@ -64,6 +66,8 @@ func settle(t *rapid.T, r *rig, src string, seed uint64) {
 		proveOrder(t, p)
 		if round < 12 {
 			r.world.SetFault(func(op, _ string) (error, bool) {
+				mu.Lock()
+				defer mu.Unlock()
 				if op != "plan" && op != "read" && rng.IntN(4) == 0 {
 					return errors.New("fault"), rng.IntN(2) == 0
 				}
