@@ -166,6 +166,12 @@ func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.D
 	if ds = append(ds, a.adoptRecords()...); ds.HasErrors() {
 		return ds
 	}
+	// A rollback may bring back what neither configuration nor state mentions: its provider must be configured too.
+	for _, c := range a.plan.Changes {
+		if _, more := a.provider(c.Provider, nil); more.HasErrors() {
+			return append(ds, more...)
+		}
+	}
 	if ds = append(ds, a.prepare(ctx)...); ds.HasErrors() {
 		return ds
 	}

@@ -37,19 +37,9 @@ type provider struct {
 	identity      string // "" when it has none
 }
 
-func (p *provider) types() map[string]providers.ResourceType {
-	if p.resourceTypes == nil {
-		p.resourceTypes = p.instance.ResourceTypes()
-	}
-	return p.resourceTypes
-}
+func (p *provider) types() map[string]providers.ResourceType { return p.resourceTypes }
 
-func (p *provider) sources() map[string]providers.DataSource {
-	if p.dataSources == nil {
-		p.dataSources = p.instance.DataSources()
-	}
-	return p.dataSources
-}
+func (p *provider) sources() map[string]providers.DataSource { return p.dataSources }
 
 // provider returns the provider of a key, made on first use.
 func (w *world) provider(key string, at *hcl.Range) (*provider, hcl.Diagnostics) {
@@ -69,6 +59,7 @@ func (w *world) provider(key string, at *hcl.Range) (*provider, hcl.Diagnostics)
 			fmt.Sprintf("There is no block provider %q with alias = %q.%s", name, alias, diag.Suggest(key, slices.Collect(maps.Keys(w.module.Providers)))), at)}
 	}
 	p := &provider{key: key, name: name, instance: factory(), cfg: cfg}
+	p.resourceTypes, p.dataSources = p.instance.ResourceTypes(), p.instance.DataSources()
 	var ds hcl.Diagnostics
 	if cfg != nil {
 		p.refs, ds = lang.BodyReferences(cfg.Body, p.instance.Schema())

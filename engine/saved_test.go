@@ -111,6 +111,22 @@ resource "memory_object" "b" { name = "b" }`)
 	}
 }
 
+func TestDestroyCanBeRolledBack(t *testing.T) {
+	r := newRig(t)
+	r.converge(three)
+	r.apply(r.plan(engine.PlanOptions{Mode: plans.Destroy}))
+	r.write("locals { unused = 1 }") // nothing mentions the provider any more
+	c := r.load()
+	p, ds := r.engine.Rollback(t.Context(), c, engine.RollbackOptions{Inputs: r.inputs})
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	r.apply(p)
+	if got := len(r.world.Names()); got != 3 {
+		t.Errorf("%d objects are back, want 3", got)
+	}
+}
+
 func TestInterruptedRunCanBeRolledBack(t *testing.T) {
 	r := newRig(t)
 	r.write(three)
