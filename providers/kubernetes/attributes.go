@@ -81,34 +81,25 @@ func waitOf(config cty.Value) *kube.WaitOptions {
 	}
 	out := &kube.WaitOptions{Rollout: block.GetAttr("rollout").True(), Timeout: durationOf(block, "timeout")}
 	for _, c := range block.GetAttr("condition").AsValueSlice() {
-		out.Conditions = append(out.Conditions, kube.WaitCondition{Type: text(c, "type"), Status: text(c, "status")})
+		out.Conditions = append(out.Conditions, kube.WaitCondition{Type: schema.Text(c.GetAttr("type")), Status: schema.Text(c.GetAttr("status"))})
 	}
 	for _, f := range block.GetAttr("field").AsValueSlice() {
-		out.Fields = append(out.Fields, kube.WaitField{Path: text(f, "path"), Value: text(f, "value")})
+		out.Fields = append(out.Fields, kube.WaitField{Path: schema.Text(f.GetAttr("path")), Value: schema.Text(f.GetAttr("value"))})
 	}
 	return out
 }
 
 func durationOf(v cty.Value, name string) time.Duration {
-	d, err := time.ParseDuration(text(v, name))
+	d, err := time.ParseDuration(schema.Text(v.GetAttr(name)))
 	if err != nil {
 		return 0 // validated by the schema; 0 means the default
 	}
 	return d
 }
 
-// text returns a string attribute; empty when it is null or unknown.
-func text(v cty.Value, name string) string {
-	a := v.GetAttr(name)
-	if a.IsNull() || !a.IsKnown() {
-		return ""
-	}
-	return a.AsString()
-}
-
 // optionsOf reads the options of a whole object.
 func optionsOf(v cty.Value) kube.SetOptions {
-	return kube.SetOptions{OnExists: text(v, "on_exists"), OnDestroy: text(v, "on_destroy"), Conflicts: text(v, "conflicts")}
+	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts"))}
 }
 
 // set returns an object value with attributes replaced.

@@ -57,7 +57,7 @@ func (s *objectSource) Read(ctx context.Context, req providers.DataRequest) (cty
 	if ds.HasErrors() {
 		return cty.DynamicVal, ds
 	}
-	ref := kube.Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: text(req.Config, "namespace"), Name: text(req.Config, "name")}
+	ref := kube.Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: schema.Text(req.Config.GetAttr("namespace")), Name: schema.Text(req.Config.GetAttr("name"))}
 	optional := req.Config.GetAttr("optional").True()
 	m, err := s.cluster().Mapping(ctx, gvk)
 	if err == nil {
@@ -86,11 +86,11 @@ func (s *objectSource) Read(ctx context.Context, req providers.DataRequest) (cty
 }
 
 func kindOf(config cty.Value) (kschema.GroupVersionKind, hcl.Diagnostics) {
-	gv, err := kschema.ParseGroupVersion(text(config, "api_version"))
-	if err != nil || text(config, "api_version") == "" {
-		return kschema.GroupVersionKind{}, hcl.Diagnostics{diag.At(diag.Errorf(kube.CodeManifest, "Not an API version", "%q is not an API version such as v1 or apps/v1.", text(config, "api_version")), cty.GetAttrPath("api_version"))}
+	gv, err := kschema.ParseGroupVersion(schema.Text(config.GetAttr("api_version")))
+	if err != nil || schema.Text(config.GetAttr("api_version")) == "" {
+		return kschema.GroupVersionKind{}, hcl.Diagnostics{diag.At(diag.Errorf(kube.CodeManifest, "Not an API version", "%q is not an API version such as v1 or apps/v1.", schema.Text(config.GetAttr("api_version"))), cty.GetAttrPath("api_version"))}
 	}
-	return gv.WithKind(text(config, "kind")), nil
+	return gv.WithKind(schema.Text(config.GetAttr("kind"))), nil
 }
 
 // objectsSource is the data source kubernetes_objects.
@@ -128,7 +128,7 @@ func (s *objectsSource) Read(ctx context.Context, req providers.DataRequest) (ct
 	if ds.HasErrors() {
 		return cty.DynamicVal, ds
 	}
-	o := kube.ListOptions{Namespace: text(req.Config, "namespace"), Labels: text(req.Config, "label_selector"), Fields: text(req.Config, "field_selector")}
+	o := kube.ListOptions{Namespace: schema.Text(req.Config.GetAttr("namespace")), Labels: schema.Text(req.Config.GetAttr("label_selector")), Fields: schema.Text(req.Config.GetAttr("field_selector"))}
 	list, err := s.cluster().List(ctx, gvk, o)
 	if err != nil {
 		return cty.DynamicVal, s.cluster().Diagnose(err, "list", kube.Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: o.Namespace})

@@ -77,7 +77,7 @@ func (metadataForm) desired(v cty.Value) (kube.Desired, hcl.Diagnostics) {
 
 // target builds the part of an object that a resource manages.
 func target(v cty.Value, fields []field) kube.Desired {
-	d := named(text(v, "api_version"), text(v, "kind"), v, fields)
+	d := named(schema.Text(v.GetAttr("api_version")), schema.Text(v.GetAttr("kind")), v, fields)
 	for attribute, key := range map[string]string{"api_version": "apiVersion", "kind": "kind"} {
 		if !v.GetAttr(attribute).IsKnown() {
 			d.Unknown = append(d.Unknown, kube.Path{key})
@@ -93,7 +93,7 @@ func (metadataForm) present(recorded cty.Value, drift []kube.Drift) cty.Value {
 func (metadataForm) computed(kube.Ref) map[string]cty.Value { return map[string]cty.Value{} }
 
 func (metadataForm) options(v cty.Value, owner providers.Owner) kube.SetOptions {
-	return kube.SetOptions{Partial: true, Manager: kube.InstanceManager(owner), Conflicts: text(v, "conflicts"), OnDestroy: text(v, "on_destroy")}
+	return kube.SetOptions{Partial: true, Manager: kube.InstanceManager(owner), Conflicts: schema.Text(v.GetAttr("conflicts")), OnDestroy: schema.Text(v.GetAttr("on_destroy"))}
 }
 
 func (metadataForm) body() []string {
@@ -109,10 +109,10 @@ func (m *metadata) Apply(ctx context.Context, req providers.ApplyRequest) (provi
 	}
 	gone := providers.ApplyResponse{Value: cty.NullVal(m.schema.Block.Type())}
 	rec, ds := recordOf(req.PriorPrivate)
-	if ds.HasErrors() || text(req.Prior, "on_destroy") == onDestroyLeave || len(rec.Objects) == 0 {
+	if ds.HasErrors() || schema.Text(req.Prior.GetAttr("on_destroy")) == onDestroyLeave || len(rec.Objects) == 0 {
 		return gone, ds
 	}
-	keep := named(text(req.Prior, "api_version"), text(req.Prior, "kind"), req.Prior, metadataFields[2:])
+	keep := named(schema.Text(req.Prior.GetAttr("api_version")), schema.Text(req.Prior.GetAttr("kind")), req.Prior, metadataFields[2:])
 	if _, template := keep.Object.Object["spec"]; !template {
 		return m.single.Apply(ctx, req)
 	}
@@ -135,7 +135,7 @@ func (m *metadata) Plan(ctx context.Context, req providers.PlanRequest) (provide
 	out, ds := m.single.Plan(ctx, req)
 	if req.Config.IsNull() && !ds.HasErrors() {
 		switch {
-		case text(req.Prior, "on_destroy") == onDestroyLeave:
+		case schema.Text(req.Prior.GetAttr("on_destroy")) == onDestroyLeave:
 			out.Notes = append(out.Notes, "the labels and annotations stay on the object")
 		case !req.Prior.GetAttr("template_labels").IsNull() || !req.Prior.GetAttr("template_annotations").IsNull():
 			out.Notes = append(out.Notes, "those of the pod template stay, so that no pod restarts")
@@ -152,7 +152,7 @@ func afterTarget(config cty.Value) providers.Order {
 	if config.IsNull() || !config.IsKnown() {
 		return providers.Order{}
 	}
-	kind, namespace, name := text(config, "kind"), text(config, "namespace"), text(config, "name")
+	kind, namespace, name := schema.Text(config.GetAttr("kind")), schema.Text(config.GetAttr("namespace")), schema.Text(config.GetAttr("name"))
 	out := providers.Order{After: []providers.Tag{ObjectTag(kind, namespace, name)}}
 	if namespace != "" {
 		out.After = append(out.After, NamespaceTag(namespace))

@@ -98,10 +98,10 @@ func (namespaceForm) protect(v cty.Value) cty.Value                          { r
 
 // Order implements providers.Orderer.
 func (n *namespace) Order(config cty.Value) providers.Order {
-	if config.IsNull() || !config.IsKnown() || text(config, "name") == "" {
+	if config.IsNull() || !config.IsKnown() || schema.Text(config.GetAttr("name")) == "" {
 		return providers.Order{}
 	}
-	return providers.Order{Provides: []providers.Tag{NamespaceTag(text(config, "name")), ObjectTag("Namespace", "", text(config, "name"))}}
+	return providers.Order{Provides: []providers.Tag{NamespaceTag(schema.Text(config.GetAttr("name"))), ObjectTag("Namespace", "", schema.Text(config.GetAttr("name")))}}
 }
 
 // refuseContents keeps a namespace that holds what is not ours.
@@ -109,7 +109,7 @@ func refuseContents(ctx context.Context, c *kube.Cluster, prior cty.Value, owner
 	if prior.GetAttr("force_delete_contents").True() {
 		return nil
 	}
-	name := text(prior, "name")
+	name := schema.Text(prior.GetAttr("name"))
 	kinds, err := c.Kinds(ctx)
 	if err != nil {
 		return c.Diagnose(err, "list", kube.Ref{Kind: "objects", Namespace: name})

@@ -46,7 +46,7 @@ Removing the resource restarts nothing either.`,
 type restart struct{ single }
 
 func (restartForm) desired(v cty.Value) (kube.Desired, hcl.Diagnostics) {
-	d := named("apps/v1", text(v, "kind"), v, nil)
+	d := named("apps/v1", schema.Text(v.GetAttr("kind")), v, nil)
 	path := kube.Path{"spec", "template", "metadata", "annotations", kube.AnnotationRestart}
 	switch token := v.GetAttr("token"); {
 	case !token.IsKnown() || token.IsNull():
@@ -114,7 +114,7 @@ func (r *restart) Plan(ctx context.Context, req providers.PlanRequest) (provider
 }
 
 func workloadOf(v cty.Value) kube.Ref {
-	r := kube.Ref{Group: "apps", Version: "v1", Kind: text(v, "kind"), Namespace: text(v, "namespace"), Name: text(v, "name")}
+	r := kube.Ref{Group: "apps", Version: "v1", Kind: schema.Text(v.GetAttr("kind")), Namespace: schema.Text(v.GetAttr("namespace")), Name: schema.Text(v.GetAttr("name"))}
 	if r.Namespace == "" {
 		r.Namespace = kube.DefaultNamespace
 	}

@@ -220,8 +220,8 @@ func (s *secret) Order(config cty.Value) providers.Order {
 	if config.IsNull() || !config.IsKnown() {
 		return providers.Order{}
 	}
-	o := providers.Order{Provides: []providers.Tag{ObjectTag("Secret", text(config, "namespace"), text(config, "name"))}}
-	if n := text(config, "namespace"); n != "" {
+	o := providers.Order{Provides: []providers.Tag{ObjectTag("Secret", schema.Text(config.GetAttr("namespace")), schema.Text(config.GetAttr("name")))}}
+	if n := schema.Text(config.GetAttr("namespace")); n != "" {
 		o.After = []providers.Tag{NamespaceTag(n)}
 	}
 	return o

@@ -43,9 +43,9 @@ func (t *anchorResource) Reverse(before, after cty.Value) providers.Reversal {
 	switch {
 	case before.IsNull():
 		return providers.Reversal{Undo: providers.Restore}
-	case after.IsNull() && text(before, "mode") == ModeGenerate && truth(before, "delete_on_destroy"):
+	case after.IsNull() && schema.Text(before.GetAttr("mode")) == ModeGenerate && schema.True(before.GetAttr("delete_on_destroy")):
 		return providers.Reversal{Undo: providers.Irreversible, Reason: "the trust anchor's private key was destroyed and was kept nowhere else"}
-	case !after.IsNull() && text(before, "fingerprint_sha256") != text(after, "fingerprint_sha256"):
+	case !after.IsNull() && schema.Text(before.GetAttr("fingerprint_sha256")) != schema.Text(after.GetAttr("fingerprint_sha256")):
 		return providers.Reversal{Undo: providers.Irreversible,
 			Reason: "the former trust anchor's private key is gone; its certificate stays in the bundle until nothing depends on it"}
 	}
@@ -53,7 +53,7 @@ func (t *anchorResource) Reverse(before, after cty.Value) providers.Reversal {
 }
 
 func (t *anchorResource) namespace(v cty.Value) string {
-	if ns := text(v, "namespace"); ns != "" {
+	if ns := schema.Text(v.GetAttr("namespace")); ns != "" {
 		return ns
 	}
 	return t.env.Namespace()
@@ -88,14 +88,14 @@ func (a anchors) attrs() map[string]cty.Value {
 // anchorsOf reads back what attrs wrote, with the extra anchors of the same value. It reports false when the value
 // holds no certificate.
 func anchorsOf(v cty.Value) (a anchors, ok bool) {
-	chain, err := pki.ParsePEM([]byte(text(v, "certificate_pem")))
+	chain, err := pki.ParsePEM([]byte(schema.Text(v.GetAttr("certificate_pem"))))
 	if err != nil {
 		return a, false
 	}
 	a.current = chain[0]
 	a.extra = extraAnchors(v)
 	former, _ := texts(v, "previous")
-	if b, err := pki.ParseBundle([]byte(text(v, "bundle_pem"))); err == nil {
+	if b, err := pki.ParseBundle([]byte(schema.Text(v.GetAttr("bundle_pem")))); err == nil {
 		for _, c := range b.Certificates() {
 			if slices.Contains(former, pki.Fingerprint(c)) {
 				a.previous = append(a.previous, c)
@@ -108,8 +108,8 @@ func anchorsOf(v cty.Value) (a anchors, ok bool) {
 // extraAnchors returns the certificates that the configuration adds to the bundle.
 func extraAnchors(v cty.Value) (out []*x509.Certificate) {
 	list, _ := texts(v, "additional_pem")
-	if text(v, "mode") == ModePEM {
-		list = append([]string{text(v, "pem")}, list...)
+	if schema.Text(v.GetAttr("mode")) == ModePEM {
+		list = append([]string{schema.Text(v.GetAttr("pem"))}, list...)
 	}
 	for _, s := range list {
 		if chain, err := pki.ParsePEM([]byte(s)); err == nil {
@@ -125,18 +125,18 @@ func (t *anchorResource) Read(ctx context.Context, reqs []providers.ReadRequest)
 	var pending []secretRead
 	for i, r := range reqs {
 		out[i] = providers.ReadResponse{Value: r.Value, Private: r.Private}
-		if text(r.Value, "mode") == ModePEM {
+		if schema.Text(r.Value.GetAttr("mode")) == ModePEM {
 			continue
 		}
 		pending = append(pending, secretRead{
-			request: r, ref: secretRef(t.namespace(r.Value), text(r.Value, "secret_name")), layout: layoutOf(SchemeKubernetes),
-			owned: text(r.Value, "mode") == ModeGenerate, response: &out[i],
+			request: r, ref: secretRef(t.namespace(r.Value), schema.Text(r.Value.GetAttr("secret_name"))), layout: layoutOf(SchemeKubernetes),
+			owned: schema.Text(r.Value.GetAttr("mode")) == ModeGenerate, response: &out[i],
 			fill: func(s secretState) map[string]cty.Value {
 				a := anchors{current: s.chain[0], extra: extraAnchors(r.Value)}
 				if former, err := pki.ParsePEM(data(s.object, keyPrevious)); err == nil {
 					a.previous = former
 				}
-				if text(r.Value, "mode") == ModeSecret {
+				if schema.Text(r.Value.GetAttr("mode")) == ModeSecret {
 					a.previous = succeeded(r.Value, a.current)
 				}
 				return a.attrs()

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
@@ -23,7 +24,7 @@ func (t *anchorResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 		return t.delete(ctx, req)
 	}
 	req.Planned = t.derive(req.Planned, req.Config)
-	switch text(req.Config, "mode") {
+	switch schema.Text(req.Config.GetAttr("mode")) {
 	case ModePEM:
 		given := extraAnchors(req.Config)
 		a := anchors{current: given[0], extra: given[1:]}
@@ -31,7 +32,7 @@ func (t *anchorResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 		return providers.ApplyResponse{Value: with(req.Planned, a.attrs())},
 			report(pki.CheckAnchor(a.current, t.now(), 0), "Unusable trust anchor", "")
 	case ModeSecret:
-		r := secretRef(text(req.Planned, "namespace"), text(req.Planned, "secret_name"))
+		r := secretRef(schema.Text(req.Planned.GetAttr("namespace")), schema.Text(req.Planned.GetAttr("secret_name")))
 		u, ds := mustGet(ctx, t.env.Cluster(), r)
 		if ds.HasErrors() {
 			return unchanged, ds
@@ -75,7 +76,7 @@ func (t *anchorResource) write(ctx context.Context, req providers.ApplyRequest, 
 		return unchanged, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 	}
 	c := t.env.Cluster()
-	r := secretRef(text(req.Planned, "namespace"), text(req.Planned, "secret_name"))
+	r := secretRef(schema.Text(req.Planned.GetAttr("namespace")), schema.Text(req.Planned.GetAttr("secret_name")))
 	live, err := c.Get(ctx, r)
 	if err != nil {
 		return unchanged, c.Diagnose(err, "get", r)
@@ -92,7 +93,7 @@ func (t *anchorResource) write(ctx context.Context, req providers.ApplyRequest, 
 	result, more := c.ApplySet(ctx, kube.SetApplyRequest{
 		Owner: req.Owner, Prior: record, Planned: req.PlannedPrivate, Step: req.Step,
 		Desired: kube.Objects(t.secret(req.Planned, content)),
-		Options: kube.SetOptions{OnExists: text(req.Config, "on_exists")},
+		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
@@ -114,7 +115,7 @@ func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, l
 			a.previous = former
 		}
 		a.current = pair.Certificate()
-		made := req.Creating() || pki.Fingerprint(a.current) != text(req.Prior, "fingerprint_sha256")
+		made := req.Creating() || pki.Fingerprint(a.current) != schema.Text(req.Prior.GetAttr("fingerprint_sha256"))
 		if !rotating || made {
 			a.previous = t.kept(req.Planned, a.previous)
 			return pair, a, nil
@@ -131,7 +132,7 @@ func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, l
 	a.previous = slices.DeleteFunc(a.previous, func(c *x509.Certificate) bool {
 		return t.now().After(c.NotAfter) || pki.NewBundle(a.extra...).Contains(c)
 	})
-	pair, err := pki.NewAnchor(pki.Request{CommonName: text(req.Planned, "common_name"), Now: t.now(), Validity: duration(req.Config.GetAttr("validity"))})
+	pair, err := pki.NewAnchor(pki.Request{CommonName: schema.Text(req.Planned.GetAttr("common_name")), Now: t.now(), Validity: duration(req.Config.GetAttr("validity"))})
 	if err != nil {
 		return nil, a, diag.FromError(CodeInternal, "Trust anchor cannot be made", err, nil)
 	}
@@ -173,7 +174,7 @@ func anchorContent(pair *pki.KeyPair, previous []*x509.Certificate) (map[string]
 // delete destroys the key, or lets go of the Secret.
 func (t *anchorResource) delete(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	gone := providers.ApplyResponse{Value: cty.NullVal(req.Prior.Type())}
-	if text(req.Prior, "mode") != ModeGenerate {
+	if schema.Text(req.Prior.GetAttr("mode")) != ModeGenerate {
 		return gone, nil
 	}
 	unchanged := providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}
@@ -182,7 +183,7 @@ func (t *anchorResource) delete(ctx context.Context, req providers.ApplyRequest)
 		return unchanged, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 	}
 	options := kube.SetOptions{OnDestroy: kube.OnDestroyOrphan}
-	if truth(req.Prior, "delete_on_destroy") {
+	if schema.True(req.Prior.GetAttr("delete_on_destroy")) {
 		if ds := t.inUse(ctx, req.Prior); ds.HasErrors() {
 			return unchanged, ds
 		}

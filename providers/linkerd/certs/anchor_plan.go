@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
@@ -26,7 +27,7 @@ func (t *anchorResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 	if !req.Config.GetAttr("mode").IsKnown() || !planned.GetAttr("secret").IsKnown() || !extraKnown {
 		return providers.PlanResponse{Planned: unknown(planned, anchorComputed...), Private: req.Private}, nil
 	}
-	switch text(req.Config, "mode") {
+	switch schema.Text(req.Config.GetAttr("mode")) {
 	case ModePEM:
 		return t.planGiven(ctx, req, planned)
 	case ModeSecret:
@@ -42,7 +43,7 @@ func (t *anchorResource) derive(v, config cty.Value) cty.Value {
 	switch {
 	case !ns.IsKnown() || !name.IsKnown() || !config.GetAttr("mode").IsKnown():
 		secret = cty.UnknownVal(cty.String)
-	case text(config, "mode") != ModePEM:
+	case schema.Text(config.GetAttr("mode")) != ModePEM:
 		secret = cty.StringVal(ns.AsString() + "/" + name.AsString())
 	}
 	return with(v, map[string]cty.Value{
@@ -95,14 +96,14 @@ func (t *anchorResource) planAdopted(ctx context.Context, req providers.PlanRequ
 			return resp, nil
 		}
 		a.extra = extraAnchors(req.Config)
-		ds := report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "Secret "+text(planned, "secret"))
+		ds := report(pki.CheckAnchor(a.current, t.now(), duration(req.Config.GetAttr("renew_before"))), "Unusable trust anchor", "Secret "+schema.Text(planned.GetAttr("secret")))
 		resp, more := t.follow(ctx, req, planned, a)
 		return resp, append(ds, more...)
 	}
 	if req.Offline {
 		return resp, nil
 	}
-	r := secretRef(text(planned, "namespace"), text(planned, "secret_name"))
+	r := secretRef(schema.Text(planned.GetAttr("namespace")), schema.Text(planned.GetAttr("secret_name")))
 	u, forbidden, ds := get(ctx, t.env.Cluster(), r)
 	switch {
 	case ds.HasErrors():
@@ -131,7 +132,7 @@ func (t *anchorResource) planGenerated(ctx context.Context, req providers.PlanRe
 	resp := providers.PlanResponse{Private: req.Private}
 	next := anchors{current: prior.current, previous: prior.previous, extra: extraAnchors(req.Config)}
 	due := !prior.current.NotAfter.Add(-duration(req.Config.GetAttr("renew_before"))).After(t.now())
-	asked := text(req.Prior, "rotate") != text(req.Config, "rotate")
+	asked := schema.Text(req.Prior.GetAttr("rotate")) != schema.Text(req.Config.GetAttr("rotate"))
 	if due || asked {
 		why := "rotate has changed"
 		if due {
@@ -171,13 +172,13 @@ func (t *anchorResource) planCreation(ctx context.Context, req providers.PlanReq
 	if ds.HasErrors() || req.Replacing || req.Offline {
 		return resp, ds
 	}
-	r := secretRef(text(planned, "namespace"), text(planned, "secret_name"))
+	r := secretRef(schema.Text(planned.GetAttr("namespace")), schema.Text(planned.GetAttr("secret_name")))
 	u, forbidden, more := get(ctx, t.env.Cluster(), r)
 	if ds = append(ds, more...); more.HasErrors() || forbidden {
 		return resp, ds
 	}
 	if u == nil {
-		resp.Notes = append(resp.Notes, fmt.Sprintf("Makes an ECDSA P-256 root valid for %s. Its private key is kept in the %s and nowhere else: back that Secret up.", text(req.Config, "validity"), r))
+		resp.Notes = append(resp.Notes, fmt.Sprintf("Makes an ECDSA P-256 root valid for %s. Its private key is kept in the %s and nowhere else: back that Secret up.", schema.Text(req.Config.GetAttr("validity")), r))
 		return resp, ds
 	}
 	chain, more := chainIn(u, layoutOf(SchemeKubernetes))
@@ -203,7 +204,7 @@ func (t *anchorResource) withSet(ctx context.Context, req providers.PlanRequest,
 	plan, ds := t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
 		Owner: req.Owner, Prior: record, Replacing: req.Replacing, Offline: req.Offline,
 		Desired: []kube.Desired{{Object: t.secret(resp.Planned, nil), Unknown: []kube.Path{{"data"}}}},
-		Options: kube.SetOptions{OnExists: text(req.Config, "on_exists")},
+		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	resp.Private = plan.Private
 	resp.Notes = append(resp.Notes, plan.Notes...)
@@ -212,7 +213,7 @@ func (t *anchorResource) withSet(ctx context.Context, req providers.PlanRequest,
 
 // secret builds the anchor's Secret; nil data leaves it out.
 func (t *anchorResource) secret(v cty.Value, content map[string][]byte) *unstructured.Unstructured {
-	u := newSecret(secretRef(text(v, "namespace"), text(v, "secret_name")), typeTLS, map[string]string{labelControlPlaneNamespace: t.env.Namespace()}, content)
+	u := newSecret(secretRef(schema.Text(v.GetAttr("namespace")), schema.Text(v.GetAttr("secret_name"))), typeTLS, map[string]string{labelControlPlaneNamespace: t.env.Namespace()}, content)
 	if content == nil {
 		delete(u.Object, "data")
 	}
@@ -222,11 +223,11 @@ func (t *anchorResource) secret(v cty.Value, content map[string][]byte) *unstruc
 // planDelete says what becomes of the key.
 func (t *anchorResource) planDelete(req providers.PlanRequest) providers.PlanResponse {
 	resp := providers.PlanResponse{Planned: req.Config, Private: req.Private}
-	r := secretRef(t.namespace(req.Prior), text(req.Prior, "secret_name"))
+	r := secretRef(t.namespace(req.Prior), schema.Text(req.Prior.GetAttr("secret_name")))
 	switch {
-	case text(req.Prior, "mode") != ModeGenerate:
+	case schema.Text(req.Prior.GetAttr("mode")) != ModeGenerate:
 		resp.Notes = []string{"Nothing is deleted: the anchor belongs to somebody else."}
-	case truth(req.Prior, "delete_on_destroy"):
+	case schema.True(req.Prior.GetAttr("delete_on_destroy")):
 		resp.Notes = []string{fmt.Sprintf("Destroys the trust anchor's private key with the %s. Certificates that it has signed can never be renewed.", r)}
 	default:
 		resp.Notes = []string{fmt.Sprintf("The %s stays and is not managed any more (delete_on_destroy = false).", r)}

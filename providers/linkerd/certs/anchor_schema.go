@@ -80,7 +80,7 @@ func validateAnchor(config cty.Value) (out []schema.Problem) {
 	problem := func(name, detail string) {
 		out = append(out, schema.Problem{Path: cty.GetAttrPath(name), Summary: "Settings contradict each other", Detail: detail})
 	}
-	mode, pem := text(config, "mode"), config.GetAttr("pem")
+	mode, pem := schema.Text(config.GetAttr("mode")), config.GetAttr("pem")
 	if mode == ModePEM && pem.IsNull() {
 		problem("pem", `With mode "pem" the certificate must be given in pem.`)
 	}
@@ -93,7 +93,7 @@ func validateAnchor(config cty.Value) (out []schema.Problem) {
 // renewalProblem finds a certificate that would be due for renewal as soon as it is made.
 func renewalProblem(config cty.Value) []schema.Problem {
 	validity, before := config.GetAttr("validity"), config.GetAttr("renew_before")
-	if !validity.IsKnown() || !before.IsKnown() || text(config, "mode") != ModeGenerate || duration(before) < duration(validity) {
+	if !validity.IsKnown() || !before.IsKnown() || schema.Text(config.GetAttr("mode")) != ModeGenerate || duration(before) < duration(validity) {
 		return nil
 	}
 	return []schema.Problem{{Path: cty.GetAttrPath("renew_before"), Summary: "Settings contradict each other",

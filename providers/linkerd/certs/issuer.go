@@ -69,7 +69,7 @@ func (t *issuerResource) Order(config cty.Value) providers.Order {
 
 // Reverse implements providers.Reverser.
 func (t *issuerResource) Reverse(before, after cty.Value) providers.Reversal {
-	if !before.IsNull() && !after.IsNull() && text(before, "fingerprint_sha256") != text(after, "fingerprint_sha256") {
+	if !before.IsNull() && !after.IsNull() && schema.Text(before.GetAttr("fingerprint_sha256")) != schema.Text(after.GetAttr("fingerprint_sha256")) {
 		return providers.Reversal{Undo: providers.Irreversible,
 			Reason: "the former issuer's private key was overwritten; the new issuer is trusted by the same proxies, so nothing needs to be undone"}
 	}
@@ -77,7 +77,7 @@ func (t *issuerResource) Reverse(before, after cty.Value) providers.Reversal {
 }
 
 func (t *issuerResource) namespace(v cty.Value) string {
-	if ns := text(v, "namespace"); ns != "" {
+	if ns := schema.Text(v.GetAttr("namespace")); ns != "" {
 		return ns
 	}
 	return t.env.Namespace()
@@ -93,14 +93,14 @@ type parents struct {
 // parentsOf reads a wholly known trust_anchor attribute.
 func parentsOf(config cty.Value) (p parents, ds hcl.Diagnostics) {
 	v := config.GetAttr("trust_anchor")
-	p.secret = text(v, "secret")
-	chain, err := pki.ParsePEM([]byte(text(v, "certificate_pem")))
+	p.secret = schema.Text(v.GetAttr("secret"))
+	chain, err := pki.ParsePEM([]byte(schema.Text(v.GetAttr("certificate_pem"))))
 	if err != nil {
 		return p, hcl.Diagnostics{diag.At(diag.Errorf(CodeCertificate, "Trust anchor cannot be read", "The certificate_pem of trust_anchor: %s.", err),
 			cty.GetAttrPath("trust_anchor").GetAttr("certificate_pem"))}
 	}
 	p.current = chain[0]
-	if b, err := pki.ParseBundle([]byte(text(v, "bundle_pem"))); err == nil {
+	if b, err := pki.ParseBundle([]byte(schema.Text(v.GetAttr("bundle_pem")))); err == nil {
 		p.bundle = b
 	}
 	p.bundle = p.bundle.With(p.current)
@@ -153,8 +153,8 @@ func (t *issuerResource) Read(ctx context.Context, reqs []providers.ReadRequest)
 		inner := r
 		inner.Private = p.Set
 		reads = append(reads, secretRead{
-			request: inner, ref: secretRef(t.namespace(r.Value), IssuerName), layout: layoutOf(text(r.Value, "scheme")),
-			owned: text(r.Value, "mode") == ModeGenerate, response: &out[i],
+			request: inner, ref: secretRef(t.namespace(r.Value), IssuerName), layout: layoutOf(schema.Text(r.Value.GetAttr("scheme"))),
+			owned: schema.Text(r.Value.GetAttr("mode")) == ModeGenerate, response: &out[i],
 			fill: func(s secretState) map[string]cty.Value {
 				var bundle pki.Bundle
 				if p, ds := parentsOf(r.Value); !ds.HasErrors() {
@@ -182,7 +182,7 @@ func (t *issuerResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 	}
 	if req.Config.IsNull() {
 		resp := providers.PlanResponse{Planned: req.Config, Private: req.Private}
-		if text(req.Prior, "mode") == ModeGenerate {
+		if schema.Text(req.Prior.GetAttr("mode")) == ModeGenerate {
 			resp.Notes = []string{"Destroys the issuer's private key. The anchor's key can make a new issuer."}
 		}
 		return resp, nil
@@ -198,7 +198,7 @@ func (t *issuerResource) Plan(ctx context.Context, req providers.PlanRequest) (p
 	if p.parents, ds = parentsOf(req.Config); ds.HasErrors() {
 		return providers.PlanResponse{Planned: unknown(planned, issuerComputed...)}, ds
 	}
-	if text(req.Config, "mode") == ModeSecret {
+	if schema.Text(req.Config.GetAttr("mode")) == ModeSecret {
 		return p.adopted(ctx)
 	}
 	return p.generated(ctx)
@@ -238,7 +238,7 @@ func issuerReasons(chain []*x509.Certificate, p parents, prior, config cty.Value
 		reasons = append(reasons, "the trust anchor has changed")
 	}
 	for _, name := range []string{"common_name", "validity", "rotate"} {
-		if now := config.GetAttr(name); text(prior, name) != text(config, name) && (name == "rotate" || !now.IsNull()) {
+		if now := config.GetAttr(name); schema.Text(prior.GetAttr(name)) != schema.Text(config.GetAttr(name)) && (name == "rotate" || !now.IsNull()) {
 			reasons = append(reasons, name+" has changed")
 		}
 	}

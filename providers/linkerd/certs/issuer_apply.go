@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
@@ -29,8 +30,8 @@ func (t *issuerResource) Apply(ctx context.Context, req providers.ApplyRequest) 
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	r := secretRef(text(req.Planned, "namespace"), IssuerName)
-	if text(req.Config, "mode") == ModeSecret {
+	r := secretRef(schema.Text(req.Planned.GetAttr("namespace")), IssuerName)
+	if schema.Text(req.Config.GetAttr("mode")) == ModeSecret {
 		u, ds := mustGet(ctx, t.env.Cluster(), r)
 		if ds.HasErrors() {
 			return unchanged, ds
@@ -56,7 +57,7 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	if err != nil {
 		return unchanged, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
 	}
-	r := secretRef(text(req.Planned, "namespace"), IssuerName)
+	r := secretRef(schema.Text(req.Planned.GetAttr("namespace")), IssuerName)
 	live, err := c.Get(ctx, r)
 	if err != nil {
 		return unchanged, c.Diagnose(err, "get", r)
@@ -65,7 +66,7 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	content, err := issuerContent(pair, layoutOf(text(req.Planned, "scheme")), par.bundle)
+	content, err := issuerContent(pair, layoutOf(schema.Text(req.Planned.GetAttr("scheme"))), par.bundle)
 	if err != nil {
 		return unchanged, append(ds, diag.FromError(CodeInternal, "Issuer cannot be made", err, nil)...)
 	}
@@ -76,7 +77,7 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	result, more := c.ApplySet(ctx, kube.SetApplyRequest{
 		Owner: req.Owner, Prior: record, Planned: planned.Set, Step: req.Step,
 		Desired: kube.Objects(t.secret(req.Planned, content)),
-		Options: kube.SetOptions{OnExists: text(req.Config, "on_exists")},
+		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
@@ -108,11 +109,11 @@ func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, l
 	var ds hcl.Diagnostics
 	wanted := !req.Planned.GetAttr("fingerprint_sha256").IsKnown() // the plan asks for a new one
 	if live != nil {
-		if pair, more := pairIn(live, layoutOf(text(req.Planned, "scheme"))); !more.HasErrors() {
+		if pair, more := pairIn(live, layoutOf(schema.Text(req.Planned.GetAttr("scheme")))); !more.HasErrors() {
 			signer := par.bundle.Signer(pair.Chain)
 			current := signer != nil && signer.Equal(par.current)
 			good := !pki.Errors(pki.CheckIssuer(pair.Chain, t.rules(par.bundle)))
-			made := req.Creating() || pki.Fingerprint(pair.Certificate()) != text(req.Prior, "fingerprint_sha256")
+			made := req.Creating() || pki.Fingerprint(pair.Certificate()) != schema.Text(req.Prior.GetAttr("fingerprint_sha256"))
 			if good && (!wanted || made && current) {
 				return pair, nil
 			}
@@ -134,7 +135,7 @@ func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, l
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	pair, err := pki.NewIssuer(anchor, pki.Request{CommonName: text(req.Planned, "common_name"), Now: t.now(), Validity: duration(req.Config.GetAttr("validity"))})
+	pair, err := pki.NewIssuer(anchor, pki.Request{CommonName: schema.Text(req.Planned.GetAttr("common_name")), Now: t.now(), Validity: duration(req.Config.GetAttr("validity"))})
 	if err != nil {
 		return nil, diag.FromError(CodeInternal, "Issuer cannot be made", err, nil)
 	}
@@ -183,7 +184,7 @@ func issuerContent(pair *pki.KeyPair, l layout, bundle pki.Bundle) (map[string][
 // delete destroys the issuer's key.
 func (t *issuerResource) delete(ctx context.Context, req providers.ApplyRequest, private issuerPrivate) (providers.ApplyResponse, hcl.Diagnostics) {
 	gone := providers.ApplyResponse{Value: cty.NullVal(req.Prior.Type())}
-	if text(req.Prior, "mode") != ModeGenerate {
+	if schema.Text(req.Prior.GetAttr("mode")) != ModeGenerate {
 		return gone, nil
 	}
 	record, err := kube.DecodeRecord(private.Set)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
@@ -28,7 +29,7 @@ type issuerPlan struct {
 // anchorUnknown plans an issuer below an anchor that the same run makes or changes.
 func (p issuerPlan) anchorUnknown(ctx context.Context) (providers.PlanResponse, hcl.Diagnostics) {
 	resp := providers.PlanResponse{Planned: unknown(p.planned, issuerComputed...)}
-	if text(p.req.Config, "mode") == ModeSecret {
+	if schema.Text(p.req.Config.GetAttr("mode")) == ModeSecret {
 		return resp, nil
 	}
 	if p.req.Prior.IsNull() {
@@ -45,7 +46,7 @@ func (p issuerPlan) adopted(ctx context.Context) (providers.PlanResponse, hcl.Di
 	if p.req.Offline {
 		return resp, nil
 	}
-	r := secretRef(text(p.planned, "namespace"), IssuerName)
+	r := secretRef(schema.Text(p.planned.GetAttr("namespace")), IssuerName)
 	u, forbidden, ds := get(ctx, p.t.env.Cluster(), r)
 	switch {
 	case ds.HasErrors():
@@ -68,7 +69,7 @@ func (p issuerPlan) adopted(ctx context.Context) (providers.PlanResponse, hcl.Di
 
 // checkAdopted judges an issuer that is not ours, its key included.
 func (t *issuerResource) checkAdopted(u *unstructured.Unstructured, config cty.Value, par parents) (chain []*x509.Certificate, ds hcl.Diagnostics) {
-	l, r := layoutOf(text(config, "scheme")), kube.RefOf(u)
+	l, r := layoutOf(schema.Text(config.GetAttr("scheme"))), kube.RefOf(u)
 	if chain, ds = chainIn(u, l); ds.HasErrors() {
 		return nil, ds
 	}
@@ -93,7 +94,7 @@ func (p issuerPlan) generated(ctx context.Context) (providers.PlanResponse, hcl.
 	}
 	var chain []*x509.Certificate
 	if !p.req.Prior.IsNull() {
-		chain, _ = pki.ParsePEM([]byte(text(p.req.Prior, "certificate_pem")))
+		chain, _ = pki.ParsePEM([]byte(schema.Text(p.req.Prior.GetAttr("certificate_pem"))))
 	}
 	if len(chain) == 0 || p.req.Replacing {
 		resp, more := p.creation(ctx, resp)
@@ -134,13 +135,13 @@ func (p issuerPlan) creation(ctx context.Context, resp providers.PlanResponse) (
 	if ds.HasErrors() || p.req.Replacing || p.req.Offline {
 		return resp, ds
 	}
-	r := secretRef(text(p.planned, "namespace"), IssuerName)
+	r := secretRef(schema.Text(p.planned.GetAttr("namespace")), IssuerName)
 	u, forbidden, more := get(ctx, p.t.env.Cluster(), r)
 	if ds = append(ds, more...); more.HasErrors() || forbidden {
 		return resp, ds
 	}
 	if u != nil {
-		chain, more := chainIn(u, layoutOf(text(p.req.Config, "scheme")))
+		chain, more := chainIn(u, layoutOf(schema.Text(p.req.Config.GetAttr("scheme"))))
 		if !more.HasErrors() && !pki.Errors(pki.CheckIssuer(chain, p.t.rules(p.parents.bundle))) {
 			resp.Planned = with(p.planned, issuerAttrs(chain, p.parents.bundle))
 			resp.Adopted = resp.Planned
@@ -149,7 +150,7 @@ func (p issuerPlan) creation(ctx context.Context, resp providers.PlanResponse) (
 		}
 		resp.Notes = append(resp.Notes, fmt.Sprintf("The %s holds no issuer that the trust anchor has signed; a new one takes its place.", r))
 	}
-	resp.Notes = append(resp.Notes, fmt.Sprintf("Makes an ECDSA P-256 issuer valid for %s. Its private key is kept in the %s.", text(p.req.Config, "validity"), r))
+	resp.Notes = append(resp.Notes, fmt.Sprintf("Makes an ECDSA P-256 issuer valid for %s. Its private key is kept in the %s.", schema.Text(p.req.Config.GetAttr("validity")), r))
 	return resp, ds
 }
 
@@ -163,7 +164,7 @@ func (p issuerPlan) withSet(ctx context.Context, resp providers.PlanResponse) (p
 	plan, ds := p.t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
 		Owner: p.req.Owner, Prior: record, Replacing: p.req.Replacing, Offline: p.req.Offline,
 		Desired: []kube.Desired{{Object: secret, Unknown: []kube.Path{{"data"}}}},
-		Options: kube.SetOptions{OnExists: text(p.req.Config, "on_exists")},
+		Options: kube.SetOptions{OnExists: schema.Text(p.req.Config.GetAttr("on_exists"))},
 	})
 	resp.Private = issuerPrivate{Set: plan.Private, Loaded: p.private.Loaded}.encode()
 	resp.Notes = append(resp.Notes, plan.Notes...)
@@ -172,7 +173,7 @@ func (p issuerPlan) withSet(ctx context.Context, resp providers.PlanResponse) (p
 
 // secret builds the issuer's Secret; nil data leaves it out.
 func (t *issuerResource) secret(v cty.Value, content map[string][]byte) *unstructured.Unstructured {
-	u := newSecret(secretRef(text(v, "namespace"), IssuerName), layoutOf(text(v, "scheme")).Type,
+	u := newSecret(secretRef(schema.Text(v.GetAttr("namespace")), IssuerName), layoutOf(schema.Text(v.GetAttr("scheme"))).Type,
 		map[string]string{labelComponent: "identity", labelControlPlaneNamespace: t.env.Namespace()}, content)
 	if content == nil {
 		delete(u.Object, "data")

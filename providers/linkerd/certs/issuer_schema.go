@@ -76,7 +76,7 @@ var issuerComputed = []string{"certificate_pem", "fingerprint_sha256", "signed_b
 
 func validateIssuer(config cty.Value) (out []schema.Problem) {
 	anchor := config.GetAttr("trust_anchor")
-	if text(config, "mode") == ModeGenerate && anchor.IsKnown() && !anchor.IsNull() {
+	if schema.Text(config.GetAttr("mode")) == ModeGenerate && anchor.IsKnown() && !anchor.IsNull() {
 		if s := anchor.GetAttr("secret"); s.IsKnown() && s.IsNull() {
 			out = append(out, schema.Problem{Path: cty.GetAttrPath("trust_anchor"), Summary: "Trust anchor without a key",
 				Detail: `The key of this trust anchor is not in the cluster, so no issuer can be made with it. Make the issuer where the key is, put it into the Secret ` + IssuerName + ` and set mode = "secret".`})

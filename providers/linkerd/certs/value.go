@@ -7,21 +7,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// text returns a string attribute, or "" when it is null or unknown.
-func text(v cty.Value, name string) string {
-	a := v.GetAttr(name)
-	if a.IsNull() || !a.IsKnown() {
-		return ""
-	}
-	return a.AsString()
-}
-
-// truth returns a boolean attribute, or false when it is null or unknown.
-func truth(v cty.Value, name string) bool {
-	a := v.GetAttr(name)
-	return !a.IsNull() && a.IsKnown() && a.True()
-}
-
 // texts returns the strings of a list attribute; known reports whether all of them are known.
 func texts(v cty.Value, name string) (out []string, known bool) {
 	a := v.GetAttr(name)

@@ -23,8 +23,8 @@ func (gate) Schema() *schema.Resource { return gateSchema() }
 
 // Order implements providers.Orderer: a gate comes after what it refers to, and after the injection that it would prove.
 func (gate) Order(config cty.Value) providers.Order {
-	ns := text(config.GetAttr("namespace"))
-	if text(config.GetAttr("expect")) != expectMeshed || ns == "" {
+	ns := schema.Text(config.GetAttr("namespace"))
+	if schema.Text(config.GetAttr("expect")) != expectMeshed || ns == "" {
 		return providers.Order{}
 	}
 	return providers.Order{After: []providers.Tag{providers.Tag("linkerd:injection/" + ns)}}
@@ -55,7 +55,7 @@ func (t gate) Plan(_ context.Context, req providers.PlanRequest) (providers.Plan
 	switch {
 	case again:
 		attrs["result"] = cty.UnknownVal(cty.String)
-	case attrs["recheck"].IsKnown() && attrs["recheck"].True() && watchesTraffic(text(attrs["expect"])):
+	case attrs["recheck"].IsKnown() && attrs["recheck"].True() && watchesTraffic(schema.Text(attrs["expect"])):
 		attrs["result"] = cty.UnknownVal(cty.String)
 		res.Again = "recheck: the proof is repeated in every run"
 	}

@@ -67,10 +67,10 @@ func gateSchema() *schema.Resource {
 			if !expect.IsKnown() || !ns.IsNull() {
 				return nil
 			}
-			switch text(expect) {
+			switch schema.Text(expect) {
 			case expectMeshed, expectMTLS, expectSuccess:
 				return []schema.Problem{{Path: cty.GetAttrPath("namespace"), Summary: "Namespace is missing",
-					Detail: fmt.Sprintf("The statement %q is about the workloads of a namespace: set `namespace`.", text(expect))}}
+					Detail: fmt.Sprintf("The statement %q is about the workloads of a namespace: set `namespace`.", schema.Text(expect))}}
 			}
 			return nil
 		},
@@ -117,30 +117,12 @@ func specOf(v cty.Value) spec {
 		return 0
 	}
 	span := func(name string) time.Duration {
-		d, _ := time.ParseDuration(text(v.GetAttr(name))) // the schema has checked it
+		d, _ := time.ParseDuration(schema.Text(v.GetAttr(name))) // the schema has checked it
 		return d
 	}
 	return spec{
-		expect: text(v.GetAttr("expect")), namespace: text(v.GetAttr("namespace")), workloads: texts(v.GetAttr("workloads")),
+		expect: schema.Text(v.GetAttr("expect")), namespace: schema.Text(v.GetAttr("namespace")), workloads: schema.Texts(v.GetAttr("workloads")),
 		window: span("window"), timeout: span("timeout"), minRemaining: span("min_remaining"), maxLatency: span("max_latency"),
 		minRequests: number("min_requests"), minRatio: number("min_ratio"), minSuccess: number("min_success_rate"),
 	}
-}
-
-func text(v cty.Value) string {
-	if v.IsNull() || !v.IsKnown() {
-		return ""
-	}
-	return v.AsString()
-}
-
-func texts(v cty.Value) []string {
-	if v.IsNull() || !v.IsKnown() {
-		return nil
-	}
-	out := make([]string, 0, v.LengthInt())
-	for _, e := range v.AsValueSlice() {
-		out = append(out, text(e))
-	}
-	return out
 }

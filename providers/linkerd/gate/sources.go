@@ -127,7 +127,7 @@ func (s edgesSource) Read(ctx context.Context, req providers.DataRequest) (cty.V
 // measure reads the proxies of a namespace and returns the identities of the pods that were read.
 func (t gate) measure(ctx context.Context, config cty.Value) (metrics.Window, map[string]bool, hcl.Diagnostics) {
 	c := t.env.Cluster()
-	ns := text(config.GetAttr("namespace"))
+	ns := schema.Text(config.GetAttr("namespace"))
 	o, err := mesh.Observe(ctx, c, ns)
 	if err != nil {
 		return metrics.Window{}, nil, c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Namespace", Name: ns})
@@ -142,7 +142,7 @@ func (t gate) measure(ctx context.Context, config cty.Value) (metrics.Window, ma
 	scraper := metrics.Scraper{Forward: c.Forward}
 	round := scraper.Scrape(ctx, pods)
 	window := metrics.SinceStart(round)
-	if d, err := time.ParseDuration(text(config.GetAttr("window"))); err == nil {
+	if d, err := time.ParseDuration(schema.Text(config.GetAttr("window"))); err == nil {
 		if !pause(ctx, d) {
 			return window, nil, diag.FromError(CodeNoData, "Interrupted", fmt.Errorf("the window was interrupted: %w", context.Cause(ctx)), nil)
 		}

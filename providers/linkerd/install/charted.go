@@ -69,9 +69,9 @@ func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*ch
 			return nil, nil
 		}
 	}
-	src := chart.Source{Path: text(config, "path"), Repository: text(config, "repository"), Version: text(config, "version"), Digest: text(config, "digest")}
+	src := chart.Source{Path: schema.Text(config.GetAttr("path")), Repository: schema.Text(config.GetAttr("repository")), Version: schema.Text(config.GetAttr("version")), Digest: schema.Text(config.GetAttr("digest"))}
 	if src.Repository != "" {
-		src.Name = text(config, "chart")
+		src.Name = schema.Text(config.GetAttr("chart"))
 	}
 	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
 }
@@ -115,12 +115,12 @@ func without(objects []*unstructured.Unstructured) (out []*unstructured.Unstruct
 func (t *charted) set(v cty.Value, wait *kube.WaitOptions) *chart.Set {
 	return &chart.Set{
 		Cluster: t.env.Cluster(), Namespace: t.namespace(v), Wait: wait,
-		Options: kube.SetOptions{OnExists: text(v, "on_exists"), Conflicts: text(v, "conflicts"), Recreate: true},
+		Options: kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), Conflicts: schema.Text(v.GetAttr("conflicts")), Recreate: true},
 	}
 }
 
 func (t *charted) namespace(v cty.Value) string {
-	if ns := text(v, "namespace"); ns != "" {
+	if ns := schema.Text(v.GetAttr("namespace")); ns != "" {
 		return ns
 	}
 	return t.env.Namespace()

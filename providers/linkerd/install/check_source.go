@@ -70,7 +70,7 @@ func (s *checkSource) Schema() *schema.Resource { return s.schema }
 
 // Order implements providers.Orderer: what the same run installs is checked after it is there.
 func (s *checkSource) Order(config cty.Value) providers.Order {
-	if truth(config, "preflight") {
+	if schema.True(config.GetAttr("preflight")) {
 		return providers.Order{Before: []providers.Tag{TagCRDs, TagControlPlane}}
 	}
 	return providers.Order{After: []providers.Tag{TagCRDs, TagControlPlane}}
@@ -78,7 +78,7 @@ func (s *checkSource) Order(config cty.Value) providers.Order {
 
 // Read implements providers.DataSource.
 func (s *checkSource) Read(ctx context.Context, req providers.DataRequest) (cty.Value, hcl.Diagnostics) {
-	o := CheckOptions{Preflight: truth(req.Config, "preflight"), Now: s.settings.Now(), WarnBefore: span(req.Config.GetAttr("warn_before"))}
+	o := CheckOptions{Preflight: schema.True(req.Config.GetAttr("preflight")), Now: s.settings.Now(), WarnBefore: span(req.Config.GetAttr("warn_before"))}
 	if v := req.Config.GetAttr("categories"); !v.IsNull() {
 		for _, e := range v.AsValueSlice() {
 			o.Categories = append(o.Categories, e.AsString())
@@ -104,7 +104,7 @@ func (s *checkSource) Read(ctx context.Context, req providers.DataRequest) (cty.
 	out := with(req.Config, map[string]cty.Value{
 		"checks": checks, "passed": cty.BoolVal(count[Failed] == 0), "failed": cty.NumberIntVal(count[Failed]), "warnings": cty.NumberIntVal(count[Warning]),
 	})
-	return out, append(ds, failures(results, text(req.Config, "fail_on"))...)
+	return out, append(ds, failures(results, schema.Text(req.Config.GetAttr("fail_on")))...)
 }
 
 // failures turns outcomes into errors, as fail_on asks.

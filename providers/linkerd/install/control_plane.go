@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -134,7 +135,7 @@ func (t *controlPlane) planHooks(ctx context.Context, req providers.PlanRequest,
 		shape, _ := k.secret(w, nil, hookState{})
 		plan, more := t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
 			Owner: req.Owner, Prior: record, Replacing: req.Replacing, Offline: req.Offline,
-			Desired: []kube.Desired{{Object: shape, Unknown: []kube.Path{{"data"}}}}, Options: kube.SetOptions{OnExists: text(req.Config, "on_exists")},
+			Desired: []kube.Desired{{Object: shape, Unknown: []kube.Path{{"data"}}}}, Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 		})
 		if ds = append(ds, more...); more.HasErrors() {
 			return nil, next, nil, ds

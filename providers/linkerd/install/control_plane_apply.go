@@ -7,9 +7,10 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -102,7 +103,7 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 			ds = append(ds, a.writeHook(ctx, w)...)
 		}
 	}
-	if !ds.HasErrors() && truth(a.req.Config, "probe_injector") {
+	if !ds.HasErrors() && schema.True(a.req.Config.GetAttr("probe_injector")) {
 		if a.req.Step != nil {
 			a.req.Step.Release()
 		}
@@ -163,7 +164,7 @@ func asPlanned(planned cty.Value, name string) (fingerprint string, known bool) 
 	if !ok || !v.IsKnown() || v.IsNull() {
 		return "", false
 	}
-	return text(v, "fingerprint_sha256"), true
+	return schema.Text(v.GetAttr("fingerprint_sha256")), true
 }
 
 // writeHook brings a webhook's Secret up to date: a new pair, or our mark on one that exists.
@@ -191,7 +192,7 @@ func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 	}
 	result, ds := a.keeper.cluster.ApplySet(ctx, kube.SetApplyRequest{
 		Owner: a.req.Owner, Prior: record, Planned: a.planned.Hooks[w.Name], Desired: kube.Objects(object), Step: a.req.Step,
-		Options: kube.SetOptions{OnExists: text(a.req.Config, "on_exists")},
+		Options: kube.SetOptions{OnExists: schema.Text(a.req.Config.GetAttr("on_exists"))},
 	})
 	if ds.HasErrors() {
 		return ds
@@ -207,7 +208,7 @@ func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 // delete removes the control plane, webhook configurations first, and the webhooks' keys last.
 func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, was private) (providers.ApplyResponse, hcl.Diagnostics) {
 	var ds hcl.Diagnostics
-	if !truth(req.Prior, "force_destroy") {
+	if !schema.True(req.Prior.GetAttr("force_destroy")) {
 		if ds = t.proxiesRemain(ctx); ds.HasErrors() {
 			return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, ds
 		}
@@ -238,7 +239,7 @@ func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, w
 
 // proxiesRemain refuses to take the control plane away from running proxies.
 func (t *controlPlane) proxiesRemain(ctx context.Context) hcl.Diagnostics {
-	c, gvk := t.env.Cluster(), schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
+	c, gvk := t.env.Cluster(), runtimeschema.GroupVersionKind{Version: "v1", Kind: "Pod"}
 	pods, err := c.ListMetadata(ctx, gvk, kube.ListOptions{Labels: labelControlPlane + "=" + t.env.Namespace() + ",!" + labelComponent})
 	if err != nil {
 		return c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})

@@ -108,7 +108,7 @@ func validateControlPlane(config cty.Value) (out []schema.Problem) {
 		}
 	}
 	if issuer := config.GetAttr("issuer"); issuer.IsKnown() && !issuer.IsNull() {
-		if text(issuer, "scheme") == certs.SchemeLinkerd && config.GetAttr("issuer_certificate_pem").IsNull() {
+		if schema.Text(issuer.GetAttr("scheme")) == certs.SchemeLinkerd && config.GetAttr("issuer_certificate_pem").IsNull() {
 			problem("issuer_certificate_pem", "With the scheme linkerd.io/tls the control plane's settings repeat the issuer's certificate. Set issuer_certificate_pem = linkerd_identity_issuer.NAME.certificate_pem.")
 		}
 	}

@@ -67,7 +67,7 @@ func (t *crds) Order(config cty.Value) providers.Order {
 // Reverse implements providers.Reverser. Newer definitions only add to older ones, and objects may already be stored
 // in a version that the older ones do not know.
 func (t *crds) Reverse(before, after cty.Value) providers.Reversal {
-	if !before.IsNull() && !after.IsNull() && text(before, "chart_version") != text(after, "chart_version") {
+	if !before.IsNull() && !after.IsNull() && schema.Text(before.GetAttr("chart_version")) != schema.Text(after.GetAttr("chart_version")) {
 		return providers.Reversal{Undo: providers.Irreversible,
 			Reason: "objects may be stored in versions that the former definitions do not have; the newer definitions serve the former control plane as well"}
 	}
@@ -155,7 +155,7 @@ func (t *crds) planDelete(ctx context.Context, req providers.PlanRequest) (provi
 	if ds = append(ds, more...); ds.HasErrors() || len(foreign) == 0 {
 		return resp, ds
 	}
-	if truth(req.Prior, "force_destroy") {
+	if schema.True(req.Prior.GetAttr("force_destroy")) {
 		resp.Notes = append(resp.Notes, fmt.Sprintf("Also deletes %d custom resources that are not part of this state: %s.", len(foreign), list(foreign)))
 		return resp, ds
 	}
@@ -230,7 +230,7 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 		call.Prior = req.Prior.GetAttr("objects")
 	}
 	if req.Deleting() {
-		if !truth(req.Prior, "force_destroy") {
+		if !schema.True(req.Prior.GetAttr("force_destroy")) {
 			left, ds := t.remaining(ctx, req.Prior, "")
 			if len(left) > 0 {
 				ds = append(ds, inUse(left))

@@ -10,6 +10,7 @@ import (
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
@@ -44,7 +45,7 @@ func (t *controlPlane) nodes(ctx context.Context, planned cty.Value) (ds hcl.Dia
 	if err != nil {
 		return c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Node"})
 	}
-	if truth(planned, "high_availability") && len(nodes) < 3 {
+	if schema.True(planned.GetAttr("high_availability")) && len(nodes) < 3 {
 		ds = append(ds, diag.At(diag.Warningf(CodeHighAvailability, "Too few nodes for high availability",
 			"Each replica of a component needs a node of its own, and there are three replicas, but the cluster has %d nodes. The rollout would wait for more.", len(nodes)), cty.GetAttrPath("high_availability")))
 	}
@@ -70,8 +71,8 @@ func (t *controlPlane) nodes(ctx context.Context, planned cty.Value) (ds hcl.Dia
 // versions refuses upgrades that Linkerd does not support: the control plane may lead by one major line, and never
 // goes back.
 func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
-	next, ok := parseRelease(text(planned, "app_version"))
-	if !ok || !req.Prior.IsNull() && text(req.Prior, "app_version") == next.text {
+	next, ok := parseRelease(schema.Text(planned.GetAttr("app_version")))
+	if !ok || !req.Prior.IsNull() && schema.Text(req.Prior.GetAttr("app_version")) == next.text {
 		return nil
 	}
 	c := t.env.Cluster()
@@ -107,7 +108,7 @@ func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, 
 // skew is an error that allow_skew turns into a warning.
 func (t *controlPlane) skew(format string, planned cty.Value, args ...any) *hcl.Diagnostic {
 	d := diag.Errorf(CodeSkew, "Versions too far apart", format, args...)
-	if truth(planned, "allow_skew") {
+	if schema.True(planned.GetAttr("allow_skew")) {
 		d.Severity = hcl.DiagWarning
 	} else {
 		d.Detail += " To do it nevertheless, set allow_skew = true."
@@ -118,7 +119,7 @@ func (t *controlPlane) skew(format string, planned cty.Value, args ...any) *hcl.
 // running returns the release of the control plane that is there now.
 func (t *controlPlane) running(ctx context.Context, prior cty.Value) (release, bool) {
 	if !prior.IsNull() {
-		return parseRelease(text(prior, "app_version"))
+		return parseRelease(schema.Text(prior.GetAttr("app_version")))
 	}
 	u, err := t.env.Cluster().Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: t.env.Namespace(), Name: configName})
 	if c := parseConfig(u); err == nil && c != nil {

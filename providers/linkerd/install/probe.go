@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
@@ -27,7 +28,7 @@ const annotationTrustRoot = "linkerd.io/trust-root-sha256"
 func (t *controlPlane) probe(ctx context.Context, config cty.Value, patience time.Duration, step providers.Step) hcl.Diagnostics {
 	const inARow = 3
 	c := t.env.Cluster()
-	pod := probePod(text(config, "probe_namespace"))
+	pod := probePod(schema.Text(config.GetAttr("probe_namespace")))
 	timer := time.NewTimer(max(patience, 5*time.Second))
 	defer timer.Stop()
 	tick := time.NewTicker(time.Second)

@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 )
@@ -101,7 +102,7 @@ func (t *controlPlane) buildValues(config cty.Value, lineage string, hooks map[s
 		return nil, ds
 	}
 	out := chart.Values{}
-	if truth(config, "high_availability") {
+	if schema.True(config.GetAttr("high_availability")) {
 		out = highAvailability()
 	}
 	for name, key := range typed() {
@@ -115,7 +116,7 @@ func (t *controlPlane) buildValues(config cty.Value, lineage string, hooks map[s
 	out = out.Merge(free)
 	set(out, "clusterDomain", t.settings.ClusterDomain())
 	set(out, "identityTrustDomain", t.env.TrustDomain())
-	set(out, "identity.externalCA", truth(config, "external_ca"))
+	set(out, "identity.externalCA", schema.True(config.GetAttr("external_ca")))
 	if v := config.GetAttr("trust_anchors_pem"); !v.IsNull() {
 		set(out, "identityTrustAnchorsPEM", plain(v))
 	}
@@ -200,21 +201,6 @@ func highAvailability() chart.Values {
 
 // external reports objects that the chart renders and somebody else keeps: the issuer's Secret.
 func external(kind, name string) bool { return kind == "Secret" && name == certs.IssuerName }
-
-// text returns a string attribute, or "" when it is null or unknown.
-func text(v cty.Value, name string) string {
-	a := v.GetAttr(name)
-	if a.IsNull() || !a.IsKnown() {
-		return ""
-	}
-	return a.AsString()
-}
-
-// truth returns a boolean attribute, or false when it is null or unknown.
-func truth(v cty.Value, name string) bool {
-	a := v.GetAttr(name)
-	return !a.IsNull() && a.IsKnown() && a.True()
-}
 
 // sorted returns a sorted copy without repetitions.
 func sorted(s []string) []string {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
@@ -95,10 +96,10 @@ func hookStates(v cty.Value) map[string]hookState {
 			continue
 		}
 		var s hookState
-		if c, err := pki.ParsePEM([]byte(text(e, "certificate_pem"))); err == nil {
+		if c, err := pki.ParsePEM([]byte(schema.Text(e.GetAttr("certificate_pem")))); err == nil {
 			s.current = c[0]
 		}
-		if c, err := pki.ParsePEM([]byte(text(e, "previous_pem"))); err == nil {
+		if c, err := pki.ParsePEM([]byte(schema.Text(e.GetAttr("previous_pem")))); err == nil {
 			s.previous = c[0]
 		}
 		out[name] = s

@@ -25,7 +25,7 @@ func (injection) Schema() *schema.Resource { return injectionSchema() }
 
 // Order implements providers.Orderer: the injector and the workloads come first.
 func (t injection) Order(config cty.Value) providers.Order {
-	ns := text(config.GetAttr("namespace"))
+	ns := schema.Text(config.GetAttr("namespace"))
 	if ns == "" {
 		return providers.Order{After: []providers.Tag{"linkerd:control-plane"}}
 	}
@@ -33,7 +33,7 @@ func (t injection) Order(config cty.Value) providers.Order {
 		Provides: []providers.Tag{providers.Tag("linkerd:injection/" + ns)},
 		After:    []providers.Tag{"linkerd:control-plane", providers.Tag("kubernetes:namespace/" + ns), providers.Tag("kubernetes:workloads/" + ns)},
 	}
-	for _, w := range texts(config.GetAttr("workloads")) {
+	for _, w := range schema.Texts(config.GetAttr("workloads")) {
 		kind, name := splitWorkload(w)
 		if k, ok := workloadKind(kind); ok {
 			o.After = append(o.After, providers.Tag(fmt.Sprintf("kubernetes:object/%s/%s/%s", k, ns, name)))

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 )
 
@@ -59,7 +60,7 @@ func reversed(recorded cty.Value, left []*Workload, limit int) [][]*Workload {
 	if recorded.IsKnown() && !recorded.IsNull() {
 		for _, wave := range slices.Backward(recorded.AsValueSlice()) {
 			var members []*Workload
-			for _, name := range texts(wave) {
+			for _, name := range schema.Texts(wave) {
 				for _, w := range left {
 					if w.Name == name {
 						members, placed[w] = append(members, w), true

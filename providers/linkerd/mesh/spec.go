@@ -10,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 )
 
@@ -35,26 +36,26 @@ func specOf(v cty.Value) (s spec, known bool) {
 		}
 	}
 	s = spec{
-		namespace: text(v.GetAttr("namespace")), workloads: texts(v.GetAttr("workloads")), annotations: map[string]string{},
-		calls: map[string][]string{}, parallel: 2, proxyVersion: text(v.GetAttr("proxy_version")),
-		force: text(v.GetAttr("conflicts")) == "force", timeout: 10 * time.Minute,
+		namespace: schema.Text(v.GetAttr("namespace")), workloads: schema.Texts(v.GetAttr("workloads")), annotations: map[string]string{},
+		calls: map[string][]string{}, parallel: 2, proxyVersion: schema.Text(v.GetAttr("proxy_version")),
+		force: schema.Text(v.GetAttr("conflicts")) == "force", timeout: 10 * time.Minute,
 	}
-	if mode := text(v.GetAttr("mode")); mode != "" {
+	if mode := schema.Text(v.GetAttr("mode")); mode != "" {
 		s.annotations[InjectAnnotation] = mode
 	}
 	if m := v.GetAttr("config"); !m.IsNull() {
 		for key, value := range m.AsValueMap() {
-			s.annotations[configKey(key)] = text(value)
+			s.annotations[configKey(key)] = schema.Text(value)
 		}
 	}
 	if l := v.GetAttr("order"); !l.IsNull() {
 		for _, wave := range l.AsValueSlice() {
-			s.order = append(s.order, texts(wave))
+			s.order = append(s.order, schema.Texts(wave))
 		}
 	}
 	if m := v.GetAttr("depends_on_workloads"); !m.IsNull() {
 		for name, called := range m.AsValueMap() {
-			s.calls[name] = texts(called)
+			s.calls[name] = schema.Texts(called)
 		}
 	}
 	if n := v.GetAttr("max_parallel"); !n.IsNull() {
@@ -62,7 +63,7 @@ func specOf(v cty.Value) (s spec, known bool) {
 		s.parallel = int(i)
 	}
 	if g := v.GetAttr("gate"); !g.IsNull() {
-		if d, err := time.ParseDuration(text(g.GetAttr("timeout"))); err == nil {
+		if d, err := time.ParseDuration(schema.Text(g.GetAttr("timeout"))); err == nil {
 			s.timeout = d
 		}
 	}
@@ -166,24 +167,6 @@ func unknownComputed(config cty.Value) cty.Value {
 	attrs["status"] = cty.UnknownVal(cty.Map(statusType()))
 	attrs["waves"] = cty.UnknownVal(cty.List(cty.List(cty.String)))
 	return cty.ObjectVal(attrs)
-}
-
-func text(v cty.Value) string {
-	if v.IsNull() || !v.IsKnown() {
-		return ""
-	}
-	return v.AsString()
-}
-
-func texts(v cty.Value) []string {
-	if v.IsNull() || !v.IsKnown() {
-		return nil
-	}
-	out := make([]string, 0, v.LengthInt())
-	for _, e := range v.AsValueSlice() {
-		out = append(out, text(e))
-	}
-	return out
 }
 
 func stringList(list []string) cty.Value {

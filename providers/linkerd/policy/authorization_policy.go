@@ -70,10 +70,10 @@ func authorizationSchema() *schema.Resource {
 
 // groupOf fills in the group that a kind has when configuration leaves it out.
 func groupOf(v cty.Value) string {
-	if g := text(v.GetAttr("group")); g != "" {
+	if g := schema.Text(v.GetAttr("group")); g != "" {
 		return coreGroup(g)
 	}
-	switch text(v.GetAttr("kind")) {
+	switch schema.Text(v.GetAttr("kind")) {
 	case "Server", "MeshTLSAuthentication", "NetworkAuthentication":
 		return policyGroup
 	}
@@ -81,7 +81,7 @@ func groupOf(v cty.Value) string {
 }
 
 func checkTarget(v cty.Value) error {
-	kind, group := text(v.GetAttr("kind")), groupOf(v)
+	kind, group := schema.Text(v.GetAttr("kind")), groupOf(v)
 	switch {
 	case kind == "Server" && group == policyGroup, kind == "Namespace" && group == "",
 		kind == "HTTPRoute" && (group == policyGroup || group == gatewayGroup), kind == "GRPCRoute" && group == gatewayGroup:
@@ -98,7 +98,7 @@ func checkRequired(v cty.Value) error {
 	count := map[string]int{}
 	kinds := []string{"MeshTLSAuthentication", "NetworkAuthentication", "ServiceAccount"}
 	for _, e := range v.AsValueSlice() {
-		kind, group := text(e.GetAttr("kind")), groupOf(e)
+		kind, group := schema.Text(e.GetAttr("kind")), groupOf(e)
 		want := policyGroup
 		if kind == "ServiceAccount" {
 			want = ""
@@ -121,13 +121,13 @@ func validateAuthorization(v cty.Value) []schema.Problem {
 	var out []schema.Problem
 	target, namespace := v.GetAttr("target"), v.GetAttr("namespace")
 	if target.IsWhollyKnown() && !target.IsNull() && namespace.IsKnown() {
-		if ns := text(target.GetAttr("namespace")); ns != "" && text(target.GetAttr("kind")) != "Namespace" && ns != text(namespace) {
+		if ns := schema.Text(target.GetAttr("namespace")); ns != "" && schema.Text(target.GetAttr("kind")) != "Namespace" && ns != schema.Text(namespace) {
 			out = append(out, schema.Problem{Path: cty.GetAttrPath("target"), Summary: "Target is in another namespace",
-				Detail: fmt.Sprintf("The policy is in namespace %q and its target in %q; a policy works in its own namespace only.", text(namespace), ns)})
+				Detail: fmt.Sprintf("The policy is in namespace %q and its target in %q; a policy works in its own namespace only.", schema.Text(namespace), ns)})
 		}
-		if text(target.GetAttr("kind")) == "Namespace" && text(target.GetAttr("name")) != text(namespace) {
+		if schema.Text(target.GetAttr("kind")) == "Namespace" && schema.Text(target.GetAttr("name")) != schema.Text(namespace) {
 			out = append(out, schema.Problem{Path: cty.GetAttrPath("target"), Summary: "Target is another namespace",
-				Detail: fmt.Sprintf("The policy is in namespace %q and targets namespace %q; it can only target its own.", text(namespace), text(target.GetAttr("name")))})
+				Detail: fmt.Sprintf("The policy is in namespace %q and targets namespace %q; it can only target its own.", schema.Text(namespace), schema.Text(target.GetAttr("name")))})
 		}
 	}
 	if required := v.GetAttr("required_authentications"); required.IsKnown() && !required.IsNull() && required.LengthInt() == 0 {
@@ -141,17 +141,17 @@ func authorizationSpec(_ env.Env, v cty.Value) map[string]any {
 	target := v.GetAttr("target")
 	required := []any{}
 	for _, e := range v.GetAttr("required_authentications").AsValueSlice() {
-		ref := map[string]any{"kind": text(e.GetAttr("kind")), "name": text(e.GetAttr("name"))}
+		ref := map[string]any{"kind": schema.Text(e.GetAttr("kind")), "name": schema.Text(e.GetAttr("name"))}
 		if g := groupOf(e); g != "" {
 			ref["group"] = g
 		}
 		// The namespace is left out where it is the policy's own, so that a plan reads as people write policies.
-		if ns := text(e.GetAttr("namespace")); ns != "" && ns != text(v.GetAttr("namespace")) {
+		if ns := schema.Text(e.GetAttr("namespace")); ns != "" && ns != schema.Text(v.GetAttr("namespace")) {
 			ref["namespace"] = ns
 		}
 		required = append(required, ref)
 	}
-	ref := map[string]any{"kind": text(target.GetAttr("kind")), "name": text(target.GetAttr("name"))}
+	ref := map[string]any{"kind": schema.Text(target.GetAttr("kind")), "name": schema.Text(target.GetAttr("name"))}
 	if g := groupOf(target); g != "" {
 		ref["group"] = g
 	}
@@ -159,7 +159,7 @@ func authorizationSpec(_ env.Env, v cty.Value) map[string]any {
 }
 
 func readAuthorization(_ env.Env, live map[string]any, attrs map[string]cty.Value) {
-	own := text(attrs["namespace"])
+	own := schema.Text(attrs["namespace"])
 	target, _ := live["targetRef"].(map[string]any)
 	attrs["target"] = readRef(target, own, attrs["target"])
 	var recorded []cty.Value
@@ -185,9 +185,9 @@ func readAuthorization(_ env.Env, live map[string]any, attrs map[string]cty.Valu
 // readRef reads a reference. One that means the same as the recorded one is returned as it was recorded.
 func readRef(live map[string]any, own string, recorded cty.Value) cty.Value {
 	same := !recorded.IsNull() && recorded.IsWhollyKnown() &&
-		groupOf(recorded) == coreGroup(stringAt(live, "group")) && text(recorded.GetAttr("kind")) == stringAt(live, "kind") &&
-		text(recorded.GetAttr("name")) == stringAt(live, "name") &&
-		cmp.Or(text(recorded.GetAttr("namespace")), own) == cmp.Or(stringAt(live, "namespace"), own)
+		groupOf(recorded) == coreGroup(stringAt(live, "group")) && schema.Text(recorded.GetAttr("kind")) == stringAt(live, "kind") &&
+		schema.Text(recorded.GetAttr("name")) == stringAt(live, "name") &&
+		cmp.Or(schema.Text(recorded.GetAttr("namespace")), own) == cmp.Or(stringAt(live, "namespace"), own)
 	if same {
 		return recorded
 	}
@@ -200,16 +200,16 @@ func readRef(live map[string]any, own string, recorded cty.Value) cty.Value {
 // orderAuthorization says which Servers wait for this policy. A target that refers to a resource is not known yet; the
 // inverted edge of the reference takes care of it.
 func orderAuthorization(v cty.Value, o *providers.Order) {
-	ns := text(v.GetAttr("namespace"))
+	ns := schema.Text(v.GetAttr("namespace"))
 	o.Provides = append(o.Provides, providers.Tag("linkerd:policies/"+ns))
 	o.After = append(o.After, providers.Tag("linkerd:authentications/"+ns))
 	target := v.GetAttr("target")
 	if target.IsNull() || !target.IsWhollyKnown() {
 		return
 	}
-	switch text(target.GetAttr("kind")) {
+	switch schema.Text(target.GetAttr("kind")) {
 	case "Server":
-		o.Provides = append(o.Provides, providers.Tag("linkerd:server-policies/"+ns+"/"+text(target.GetAttr("name"))))
+		o.Provides = append(o.Provides, providers.Tag("linkerd:server-policies/"+ns+"/"+schema.Text(target.GetAttr("name"))))
 	case "Namespace":
 		o.Provides = append(o.Provides, providers.Tag("linkerd:server-policies/"+ns))
 	}
@@ -217,7 +217,7 @@ func orderAuthorization(v cty.Value, o *providers.Order) {
 
 // lintAuthorization finds references to nothing and says whom the policy lets in.
 func lintAuthorization(s *surroundings, v cty.Value) (hcl.Diagnostics, []string) {
-	ns, name := text(v.GetAttr("namespace")), text(v.GetAttr("name"))
+	ns, name := schema.Text(v.GetAttr("namespace")), schema.Text(v.GetAttr("name"))
 	i := slices.IndexFunc(s.objects.Authorizations, func(a Authorization) bool { return a.Name == name })
 	if i < 0 {
 		return nil, nil

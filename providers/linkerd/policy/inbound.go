@@ -27,7 +27,7 @@ func (inbound) Schema() *schema.Resource { return inboundSchema() }
 
 // Order implements providers.Orderer: everything that is meshed and permitted comes first.
 func (inbound) Order(config cty.Value) providers.Order {
-	ns := text(config.GetAttr("namespace"))
+	ns := schema.Text(config.GetAttr("namespace"))
 	o := providers.Order{After: []providers.Tag{"linkerd:crds", "linkerd:control-plane"}}
 	for _, tag := range []string{"kubernetes:namespace/", "linkerd:injection/", "linkerd:server/", "linkerd:policies/", "linkerd:authentications/"} {
 		if ns != "" {
@@ -45,7 +45,7 @@ func (t inbound) Plan(ctx context.Context, req providers.PlanRequest) (providers
 	res := providers.PlanResponse{Planned: req.Proposed}
 	s, known := inboundSpecOf(req.Config)
 	if !known || req.Offline {
-		if !known || req.Prior.IsNull() || text(req.Prior.GetAttr("effective")) != s.mode {
+		if !known || req.Prior.IsNull() || schema.Text(req.Prior.GetAttr("effective")) != s.mode {
 			res.Planned = toBeProved(req.Proposed, s.mode)
 		}
 		return res, nil
@@ -145,7 +145,7 @@ func (t inbound) Read(ctx context.Context, reqs []providers.ReadRequest) ([]prov
 		var err error
 		if records[i], err = decodeInbound(r.Private); err == nil {
 			reads[i] = kube.SetRead{Owner: r.Owner, Record: records[i].Set}
-			reads[i].Desired, err = desired(records[i].Covers, text(r.Value.GetAttr("namespace")))
+			reads[i].Desired, err = desired(records[i].Covers, schema.Text(r.Value.GetAttr("namespace")))
 		}
 		if err != nil {
 			out[i].Diagnostics = diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)

@@ -105,11 +105,11 @@ func inboundSpecOf(v cty.Value) (s inboundSpec, known bool) {
 			return s, false
 		}
 	}
-	s = inboundSpec{namespace: text(v.GetAttr("namespace")), mode: text(v.GetAttr("mode")), workloads: texts(v.GetAttr("workloads")),
+	s = inboundSpec{namespace: schema.Text(v.GetAttr("namespace")), mode: schema.Text(v.GetAttr("mode")), workloads: schema.Texts(v.GetAttr("workloads")),
 		window: time.Minute, timeout: 10 * time.Minute, minRequest: 1}
 	if g := v.GetAttr("gate"); !g.IsNull() {
-		s.window, _ = time.ParseDuration(text(g.GetAttr("window"))) // the schema has checked them
-		s.timeout, _ = time.ParseDuration(text(g.GetAttr("timeout")))
+		s.window, _ = time.ParseDuration(schema.Text(g.GetAttr("window"))) // the schema has checked them
+		s.timeout, _ = time.ParseDuration(schema.Text(g.GetAttr("timeout")))
 		s.maxDenied, _ = g.GetAttr("max_denied").AsBigFloat().Float64()
 		s.minRequest, _ = g.GetAttr("min_requests").AsBigFloat().Float64()
 	}

@@ -58,7 +58,7 @@ func meshTLSSchema() *schema.Resource {
 
 func eachString(check func(string) error) func(cty.Value) error {
 	return func(v cty.Value) error {
-		for _, s := range texts(v) {
+		for _, s := range schema.Texts(v) {
 			if err := check(s); err != nil {
 				return err
 			}
@@ -100,12 +100,12 @@ func checkIdentity(s string) error {
 
 // identitiesOf are the patterns that an authentication holds, sorted.
 func identitiesOf(e env.Env, v cty.Value) []string {
-	out := texts(v.GetAttr("identities"))
-	for _, s := range texts(v.GetAttr("service_accounts")) {
+	out := schema.Texts(v.GetAttr("identities"))
+	for _, s := range schema.Texts(v.GetAttr("service_accounts")) {
 		ns, name, _ := strings.Cut(s, "/")
 		out = append(out, e.Identity(ns, name))
 	}
-	for _, ns := range texts(v.GetAttr("namespaces")) {
+	for _, ns := range schema.Texts(v.GetAttr("namespaces")) {
 		out = append(out, e.NamespaceIdentity(ns))
 	}
 	return sortedUnique(out)
@@ -122,7 +122,7 @@ func readMeshTLS(e env.Env, live map[string]any, attrs map[string]cty.Value) {
 	left := stringsOf(list)
 	keep := func(attribute string, identity func(string) string) {
 		var kept []string
-		for _, s := range texts(attrs[attribute]) {
+		for _, s := range schema.Texts(attrs[attribute]) {
 			if i := slices.Index(left, identity(s)); i >= 0 {
 				kept = append(kept, s)
 				left = slices.Delete(left, i, i+1)
@@ -136,7 +136,7 @@ func readMeshTLS(e env.Env, live map[string]any, attrs map[string]cty.Value) {
 	})
 	keep("namespaces", e.NamespaceIdentity)
 	var identities []string
-	for _, s := range texts(attrs["identities"]) { // in the recorded order first
+	for _, s := range schema.Texts(attrs["identities"]) { // in the recorded order first
 		if i := slices.Index(left, s); i >= 0 {
 			identities = append(identities, s)
 			left = slices.Delete(left, i, i+1)
@@ -146,13 +146,13 @@ func readMeshTLS(e env.Env, live map[string]any, attrs map[string]cty.Value) {
 }
 
 func orderAuthentication(v cty.Value, o *providers.Order) {
-	o.Provides = append(o.Provides, providers.Tag("linkerd:authentications/"+text(v.GetAttr("namespace"))))
+	o.Provides = append(o.Provides, providers.Tag("linkerd:authentications/"+schema.Text(v.GetAttr("namespace"))))
 }
 
 // lintMeshTLS warns of identities that no client of this mesh can prove.
 func lintMeshTLS(s *surroundings, v cty.Value) (hcl.Diagnostics, []string) {
 	var ds hcl.Diagnostics
-	for i, identity := range texts(v.GetAttr("identities")) {
+	for i, identity := range schema.Texts(v.GetAttr("identities")) {
 		if !strings.Contains(identity, ".serviceaccount.identity.") {
 			continue
 		}

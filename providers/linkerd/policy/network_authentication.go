@@ -48,11 +48,11 @@ func checkNetworks(v cty.Value) error {
 		return fmt.Errorf("at least one network is needed")
 	}
 	for _, e := range v.AsValueSlice() {
-		cidr, err := parsePrefix(text(e.GetAttr("cidr")))
+		cidr, err := parsePrefix(schema.Text(e.GetAttr("cidr")))
 		if err != nil {
 			return err
 		}
-		for _, s := range texts(e.GetAttr("except")) {
+		for _, s := range schema.Texts(e.GetAttr("except")) {
 			except, err := parsePrefix(s)
 			switch {
 			case err != nil:
@@ -70,8 +70,8 @@ func checkNetworks(v cty.Value) error {
 func networkSpec(_ env.Env, v cty.Value) map[string]any {
 	list := []any{}
 	for _, e := range v.GetAttr("networks").AsValueSlice() {
-		n := map[string]any{"cidr": text(e.GetAttr("cidr"))}
-		if except := texts(e.GetAttr("except")); len(except) > 0 {
+		n := map[string]any{"cidr": schema.Text(e.GetAttr("cidr"))}
+		if except := schema.Texts(e.GetAttr("except")); len(except) > 0 {
 			n["except"] = anyList(except)
 		}
 		list = append(list, n)
@@ -90,7 +90,7 @@ func readNetwork(_ env.Env, live map[string]any, attrs map[string]cty.Value) {
 		m, _ := e.(map[string]any)
 		l, _ := m["except"].([]any)
 		except := stringsOf(l)
-		if i < len(recorded) && text(recorded[i].GetAttr("cidr")) == stringAt(m, "cidr") && slices.Equal(texts(recorded[i].GetAttr("except")), except) {
+		if i < len(recorded) && schema.Text(recorded[i].GetAttr("cidr")) == stringAt(m, "cidr") && slices.Equal(schema.Texts(recorded[i].GetAttr("except")), except) {
 			out = append(out, recorded[i])
 			continue
 		}

@@ -48,7 +48,7 @@ func (t object) Schema() *schema.Resource { return t.schema() }
 
 // Order implements providers.Orderer.
 func (t object) Order(config cty.Value) providers.Order {
-	ns := text(config.GetAttr("namespace"))
+	ns := schema.Text(config.GetAttr("namespace"))
 	o := providers.Order{After: []providers.Tag{"linkerd:crds", "linkerd:control-plane", providers.Tag("kubernetes:crd/" + t.Group + "/" + t.Kind)}}
 	if ns != "" {
 		o.After = append(o.After, providers.Tag("kubernetes:namespace/"+ns))
@@ -113,9 +113,9 @@ func (t object) Plan(ctx context.Context, req providers.PlanRequest) (providers.
 	}
 	// What does not change is not judged again: an empty plan stays silent and costs no more than its reads.
 	if known && !req.Offline && t.lint != nil && !res.Planned.RawEquals(req.Prior) {
-		s, err := t.world.around(ctx, t.env, text(attrs["namespace"]))
+		s, err := t.world.around(ctx, t.env, schema.Text(attrs["namespace"]))
 		if err != nil {
-			return res, append(ds, t.env.Cluster().Diagnose(err, "list", kube.Ref{Kind: "Namespace", Version: "v1", Name: text(attrs["namespace"])})...)
+			return res, append(ds, t.env.Cluster().Diagnose(err, "list", kube.Ref{Kind: "Namespace", Version: "v1", Name: schema.Text(attrs["namespace"])})...)
 		}
 		found, notes := t.lint(s, res.Planned)
 		ds = append(ds, found...)
@@ -151,8 +151,8 @@ func (t object) desired(v cty.Value, version string) (d kube.Desired, known bool
 	u := &unstructured.Unstructured{Object: map[string]any{}}
 	u.SetAPIVersion(kschema.GroupVersion{Group: t.Group, Version: version}.String())
 	u.SetKind(t.Kind)
-	u.SetNamespace(text(v.GetAttr("namespace")))
-	u.SetName(text(v.GetAttr("name")))
+	u.SetNamespace(schema.Text(v.GetAttr("namespace")))
+	u.SetName(schema.Text(v.GetAttr("name")))
 	d.Object, known = u, true
 	for _, name := range t.specAttributes {
 		known = known && v.GetAttr(name).IsWhollyKnown()
@@ -168,7 +168,7 @@ func (t object) desired(v cty.Value, version string) (d kube.Desired, known bool
 	case !labels.IsNull():
 		set := map[string]string{}
 		for k, e := range labels.AsValueMap() {
-			set[k] = text(e)
+			set[k] = schema.Text(e)
 		}
 		u.SetLabels(set)
 	}
@@ -281,7 +281,7 @@ func (t object) found(ctx context.Context, req providers.ReadRequest, s kube.Obj
 }
 
 func options(v cty.Value) kube.SetOptions {
-	return kube.SetOptions{OnExists: text(v.GetAttr("on_exists")), OnDestroy: text(v.GetAttr("on_destroy")), Conflicts: text(v.GetAttr("conflicts"))}
+	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts"))}
 }
 
 // commonAttributes are the attributes that every kind has, beside its own.

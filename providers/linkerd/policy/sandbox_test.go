@@ -8,9 +8,10 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -311,7 +312,7 @@ func TestInboundPolicyNeedsEvidence(t *testing.T) {
 	in.WantEmpty(config)
 
 	// A Server that goes behind our back is drift.
-	servers := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Group: policyGroup, Version: "v1beta3", Resource: "servers"}).Namespace(r.ns)
+	servers := testenv.Dynamic(t).Resource(runtimeschema.GroupVersionResource{Group: policyGroup, Version: "v1beta3", Resource: "servers"}).Namespace(r.ns)
 	if err := servers.Delete(t.Context(), "deployment-payment-8080", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +338,7 @@ func TestEffectivePolicyOfLivePorts(t *testing.T) {
 	meshtest.Fail(t, ds)
 	var got []string
 	for _, p := range v.GetAttr("ports").AsValueSlice() {
-		got = append(got, p.GetAttr("port").AsBigFloat().String()+" "+p.GetAttr("access_policy").AsString()+" "+strings.Join(texts(p.GetAttr("admits")), ","))
+		got = append(got, p.GetAttr("port").AsBigFloat().String()+" "+p.GetAttr("access_policy").AsString()+" "+strings.Join(schema.Texts(p.GetAttr("admits")), ","))
 	}
 	want := "3306 all-unauthenticated deployment/payment,deployment/trip,deployment/user; 8080 deny deployment/trip"
 	if strings.Join(got, "; ") != want {

@@ -74,7 +74,7 @@ func validateServer(v cty.Value) []schema.Problem {
 		out = append(out, schema.Problem{Path: cty.GetAttrPath("external_workload_selector"), Summary: "Server selects pods and external workloads",
 			Detail: "A Server selects either pods or external workloads: remove one of the selectors."})
 	}
-	if p := text(v.GetAttr("access_policy")); strings.HasSuffix(p, "-unauthenticated") {
+	if p := schema.Text(v.GetAttr("access_policy")); strings.HasSuffix(p, "-unauthenticated") {
 		out = append(out, schema.Problem{Path: cty.GetAttrPath("access_policy"), Summary: "Clients without mTLS are admitted", Warning: true,
 			Detail: fmt.Sprintf("The access policy %q lets clients in without mTLS. Use `all-authenticated` to require it.", p)})
 	}
@@ -97,15 +97,15 @@ func checkPort(v cty.Value) error {
 
 func checkExpressions(v cty.Value) error {
 	for _, e := range v.AsValueSlice() {
-		op, values := text(e.GetAttr("operator")), texts(e.GetAttr("values"))
+		op, values := schema.Text(e.GetAttr("operator")), schema.Texts(e.GetAttr("values"))
 		switch op {
 		case "In", "NotIn":
 			if len(values) == 0 {
-				return fmt.Errorf("the operator %s of key %q needs values", op, text(e.GetAttr("key")))
+				return fmt.Errorf("the operator %s of key %q needs values", op, schema.Text(e.GetAttr("key")))
 			}
 		case "Exists", "DoesNotExist":
 			if len(values) > 0 {
-				return fmt.Errorf("the operator %s of key %q takes no values", op, text(e.GetAttr("key")))
+				return fmt.Errorf("the operator %s of key %q takes no values", op, schema.Text(e.GetAttr("key")))
 			}
 		default:
 			return fmt.Errorf("%q is not one of In, NotIn, Exists, DoesNotExist.%s", op, diag.Suggest(op, []string{"In", "NotIn", "Exists", "DoesNotExist"}))
@@ -115,7 +115,7 @@ func checkExpressions(v cty.Value) error {
 }
 
 func serverSpec(_ env.Env, v cty.Value) map[string]any {
-	spec := map[string]any{"port": portValue(text(v.GetAttr("port"))), "proxyProtocol": text(v.GetAttr("proxy_protocol")), "accessPolicy": text(v.GetAttr("access_policy"))}
+	spec := map[string]any{"port": portValue(schema.Text(v.GetAttr("port"))), "proxyProtocol": schema.Text(v.GetAttr("proxy_protocol")), "accessPolicy": schema.Text(v.GetAttr("access_policy"))}
 	if external := v.GetAttr("external_workload_selector"); !external.IsNull() {
 		spec["externalWorkloadSelector"] = labelSelector(stringMap(external), cty.NullVal(cty.DynamicPseudoType))
 		return spec
@@ -143,8 +143,8 @@ func labelSelector(labels map[string]string, expressions cty.Value) map[string]a
 	if !expressions.IsNull() && expressions.LengthInt() > 0 {
 		var list []any
 		for _, e := range expressions.AsValueSlice() {
-			one := map[string]any{"key": text(e.GetAttr("key")), "operator": text(e.GetAttr("operator"))}
-			if values := texts(e.GetAttr("values")); len(values) > 0 {
+			one := map[string]any{"key": schema.Text(e.GetAttr("key")), "operator": schema.Text(e.GetAttr("operator"))}
+			if values := schema.Texts(e.GetAttr("values")); len(values) > 0 {
 				one["values"] = anyList(values)
 			}
 			list = append(list, one)
@@ -224,10 +224,10 @@ func stringsOf(list []any) []string {
 }
 
 func orderServer(v cty.Value, o *providers.Order) {
-	ns := text(v.GetAttr("namespace"))
+	ns := schema.Text(v.GetAttr("namespace"))
 	o.Provides = append(o.Provides, providers.Tag("linkerd:server/"+ns))
 	o.After = append(o.After, providers.Tag("linkerd:injection/"+ns), providers.Tag("linkerd:server-policies/"+ns))
-	if name := text(v.GetAttr("name")); name != "" {
+	if name := schema.Text(v.GetAttr("name")); name != "" {
 		o.After = append(o.After, providers.Tag("linkerd:server-policies/"+ns+"/"+name))
 	}
 }

@@ -13,11 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 )
 
 // lintServer finds what the API server accepts and Linkerd does not do.
 func lintServer(s *surroundings, v cty.Value) (hcl.Diagnostics, []string) {
-	i := slices.IndexFunc(s.objects.Servers, func(o Server) bool { return o.Name == text(v.GetAttr("name")) })
+	i := slices.IndexFunc(s.objects.Servers, func(o Server) bool { return o.Name == schema.Text(v.GetAttr("name")) })
 	if i < 0 || s.objects.Servers[i].Selector == nil || s.observed.Namespace == nil {
 		return nil, nil
 	}

@@ -49,7 +49,7 @@ func (source) Schema() *schema.Resource {
 
 // Read implements providers.DataSource.
 func (s source) Read(ctx context.Context, req providers.DataRequest) (cty.Value, hcl.Diagnostics) {
-	c, ns := s.env.Cluster(), text(req.Config.GetAttr("namespace"))
+	c, ns := s.env.Cluster(), schema.Text(req.Config.GetAttr("namespace"))
 	d := Defaults{ClusterNetworks: defaultClusterNetworks()}
 	observed, err := mesh.Observe(ctx, c, ns)
 	if err != nil {

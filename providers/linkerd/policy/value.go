@@ -4,26 +4,9 @@ import (
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/meshplan/meshplan/internal/schema"
 )
-
-// text returns a string, or "" for null and unknown.
-func text(v cty.Value) string {
-	if v.IsNull() || !v.IsKnown() {
-		return ""
-	}
-	return v.AsString()
-}
-
-func texts(v cty.Value) []string {
-	if v.IsNull() || !v.IsKnown() {
-		return nil
-	}
-	out := make([]string, 0, v.LengthInt())
-	for _, e := range v.AsValueSlice() {
-		out = append(out, text(e))
-	}
-	return out
-}
 
 // stringList returns a list, or null for an empty one when the recorded list was null.
 func stringList(list []string, recorded cty.Value) cty.Value {
@@ -46,7 +29,7 @@ func stringMap(v cty.Value) map[string]string {
 	}
 	out := map[string]string{}
 	for k, e := range v.AsValueMap() {
-		out[k] = text(e)
+		out[k] = schema.Text(e)
 	}
 	return out
 }
