@@ -14,25 +14,26 @@ import (
 
 // Module holds what the files of one directory declare. Maps are keyed by what references name.
 type Module struct {
-	// Path is empty for the root module.
-	Path      addr.Module
+	// Dir is where the files are, relative to Config.Dir with slashes; `.` for the root module.
+	Dir       string
 	Variables map[string]*Variable
 	Locals    map[string]*Local
 	Outputs   map[string]*Output
-	// Resources holds managed resources and data sources.
+	// Resources holds managed resources and data sources. Their addresses are relative to the module.
 	Resources map[addr.Resource]*Resource
 	// Providers is keyed by Resource.Provider: `kubernetes`, or `kubernetes.east` for an alias.
 	Providers map[string]*ProviderConfig
-	// Calls is always empty in this version.
+	// Calls are the `module` blocks.
 	Calls map[string]*ModuleCall
+	// Checks are the `check` blocks.
+	Checks map[string]*Check
+	// Moved and Removed are in the order of files and text. Imports are those of the root module, the only one that
+	// can have any.
+	Moved   []*Moved
+	Imports []*Import
+	Removed []*Removed
 
 	functions map[string]function.Function // for the validation rules of variables
-}
-
-// ModuleCall is one `module` block.
-type ModuleCall struct {
-	Name      string
-	DeclRange hcl.Range
 }
 
 // Local is one entry of a `locals` block.
@@ -82,12 +83,14 @@ type CheckRule struct {
 
 func newModule() *Module {
 	return &Module{
+		Dir:       ".",
 		Variables: make(map[string]*Variable),
 		Locals:    make(map[string]*Local),
 		Outputs:   make(map[string]*Output),
 		Resources: make(map[addr.Resource]*Resource),
 		Providers: make(map[string]*ProviderConfig),
 		Calls:     make(map[string]*ModuleCall),
+		Checks:    make(map[string]*Check),
 	}
 }
 

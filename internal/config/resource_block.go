@@ -42,7 +42,7 @@ func MetaArguments() []string {
 // resourceBlock reads a `resource` or `data` block.
 func (d *decoder) resourceBlock(b *hcl.Block) {
 	r := &Resource{
-		Addr:      addr.Resource{Module: d.module.Path, Mode: addr.Managed, Type: b.Labels[0], Name: b.Labels[1]},
+		Addr:      addr.Resource{Mode: addr.Managed, Type: b.Labels[0], Name: b.Labels[1]},
 		DeclRange: b.DefRange,
 		Range:     wholeRange(b),
 	}
