@@ -9,7 +9,11 @@
 //	              │                                          │
 //	              └── kill: outcome unknown ──► next run reads the live object and resolves it
 //
-// Secrets never reach this package: values arrive sealed (package sealed) and encoded.
+// Secrets never reach this package: values arrive sealed (package sealed) and encoded. A store may encrypt what it keeps
+// on top of that (Keys).
+//
+// Package ledger says how a state lies in keys and values; boltstore keeps them in a file, kubestore in a cluster;
+// statetest holds what all of them promise.
 package state
 
 import (
@@ -283,4 +287,37 @@ type FormatError struct {
 
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("state %s has format %d, this program reads up to %d: use a newer meshplan", e.Path, e.Got, Format)
+}
+
+// Keys guards the data key of a state that is sealed: its values are encrypted where they are kept.
+type Keys interface {
+	// Wrap encrypts the data key for those who may read the state.
+	Wrap(key []byte) ([]byte, error)
+	// Unwrap decrypts what Wrap returned. The error says which key was missing or wrong.
+	Unwrap(wrapped []byte) ([]byte, error)
+}
+
+// Resealer is an optional capability of a Session: Reseal encrypts the whole state anew, with a new data key under
+// other keys, or stores it in the clear when keys is nil. All of it is one commit.
+type Resealer interface {
+	Reseal(keys Keys) error
+}
+
+// ErrSealed says that the state is encrypted and no keys were given.
+var ErrSealed = errors.New("the state is sealed, and no keys are configured")
+
+// ErrLost says that the lock may have gone to somebody else: nothing more is written. What was under way is looked up
+// by the next run.
+var ErrLost = errors.New("the lock of the state was lost")
+
+// Fragile is an optional capability of a Session whose lock can be lost while it is held, as a lease can.
+type Fragile interface {
+	// Lost is closed before somebody else can take the lock. Writes fail with ErrLost from then on.
+	Lost() <-chan struct{}
+}
+
+// Prober is an optional capability of a Store: it tells whether somebody holds the lock right now.
+type Prober interface {
+	// Locked reports whether the lock is held, and by whom. It takes no lock itself.
+	Locked(ctx context.Context) (held bool, by Holder, err error)
 }

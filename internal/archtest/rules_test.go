@@ -27,8 +27,10 @@ var rooms = []room{
 	{path: "plans", alone: true, imports: []string{"internal/sealed", "internal/addr", "internal/diag", "internal/schema"}},
 	{path: "plans/render", imports: []string{"plans", "internal/addr", "internal/dag", "internal/diag", "internal/schema"}},
 	{path: "state", alone: true, imports: []string{"internal/addr", "internal/diag"}},
-	{path: "state/boltstore", imports: []string{"state", "internal/addr"}},
-	{path: "state/kubestore", imports: []string{"state", "internal/addr"}},
+	{path: "state/ledger", imports: []string{"state", "internal/addr"}},
+	{path: "state/boltstore", imports: []string{"state", "state/ledger", "internal/addr"}},
+	{path: "state/kubestore", imports: []string{"state", "state/ledger", "internal/addr"}},
+	{path: "state/statetest", imports: []string{"state", "state/ledger", "internal/addr"}},
 	{path: "providers", alone: true, imports: []string{"internal/addr", "internal/schema", "internal/diag"}},
 	{path: "providers/memory", imports: []string{"providers", "internal/addr", "internal/schema", "internal/diag"}},
 	{path: "providers/providertest", imports: []string{"providers", "internal/addr", "internal/schema", "internal/diag"}},
@@ -60,7 +62,7 @@ const (
 var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench"}
 
 // forTests is what test files may import as well, wherever they are.
-var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore"}, testSupport...)
+var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore", "state/statetest"}, testSupport...)
 
 // confined are the modules that product code may import in some rooms only.
 var confined = []struct{ modules, rooms []string }{

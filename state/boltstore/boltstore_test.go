@@ -3,18 +3,17 @@ package boltstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/state"
+	"github.com/meshplan/meshplan/state/statetest"
 )
 
 // TestMain also serves as the child processes of the tests that kill, limit or lock out.
@@ -28,7 +27,6 @@ func TestMain(m *testing.M) {
 
 var (
 	ctx     = context.Background()
-	compare = cmp.Comparer(func(a, b addr.Instance) bool { return a == b })
 	someone = state.Holder{ID: "h1", User: "ann", Host: "ci", PID: 7, Command: "meshplan apply", Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	own     = state.Identity{Lineage: "lineage", Key: []byte("key")}
 )
@@ -47,7 +45,7 @@ func open(t testing.TB, path string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { checkInvariants(t, s) })
+	t.Cleanup(func() { statetest.CheckInvariants(t, s) })
 	return s
 }
 
@@ -91,68 +89,6 @@ func snapshot(t testing.TB, s *Store) *state.Snapshot {
 	return snap
 }
 
-// checkInvariants reads everything and compares what is kept in two places. A damaged file is the business of its test.
-func checkInvariants(t testing.TB, s *Store) {
-	t.Helper()
-	snap, err := s.Snapshot(ctx)
-	if err != nil {
-		return
-	}
-	for i, r := range snap.Records {
-		if i > 0 && addr.Compare(snap.Records[i-1].Addr, r.Addr) >= 0 {
-			t.Errorf("records %s and %s are out of order", snap.Records[i-1].Addr, r.Addr)
-		}
-		if r.Revision == 0 || r.Revision > snap.Serial {
-			t.Errorf("%s has revision %d in a state of serial %d", r.Addr, r.Revision, snap.Serial)
-		}
-	}
-	runs, err := s.Runs(ctx)
-	ok(t, err)
-	unresolved := map[[2]uint64]bool{}
-	for _, i := range snap.Unresolved {
-		unresolved[[2]uint64{uint64(i.Run), uint64(i.Step)}] = true
-	}
-	for i, run := range runs {
-		if run.ID != state.RunID(i+1) {
-			t.Errorf("run %d has number %d", i+1, run.ID)
-		}
-		if open := run.Result == state.Running; open && i != len(runs)-1 || open != run.Finished.IsZero() && run.Result != state.Interrupted {
-			t.Errorf("run %d of %d is %s, finished %s", run.ID, len(runs), run.Result, run.Finished)
-		}
-		j, err := s.Journal(ctx, run.ID)
-		if errors.Is(err, state.ErrPruned) {
-			continue
-		}
-		ok(t, err)
-		for _, e := range j.Steps {
-			key := [2]uint64{uint64(run.ID), uint64(e.Intent.Step)}
-			if unresolved[key] && e.Outcome != nil {
-				t.Errorf("step %d of run %d has an outcome and is unresolved", e.Intent.Step, run.ID)
-			}
-			delete(unresolved, key)
-		}
-	}
-	if len(unresolved) > 0 {
-		t.Errorf("unresolved intents without a journal entry: %v", unresolved)
-	}
-}
-
-func TestReadingCreatesNothing(t *testing.T) {
-	s := tempStore(t)
-	if snap := snapshot(t, s); cmp.Diff(&state.Snapshot{}, snap) != "" {
-		t.Errorf("Snapshot of nothing = %+v", snap)
-	}
-	if runs, err := s.Runs(ctx); err != nil || len(runs) != 0 {
-		t.Errorf("Runs of nothing = %v, %v", runs, err)
-	}
-	if _, err := s.Journal(ctx, 1); !errors.Is(err, state.ErrNoRun) {
-		t.Errorf("Journal of nothing: %v, want ErrNoRun", err)
-	}
-	if _, err := os.Stat(filepath.Dir(s.Path())); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("reading made the directory: %v", err)
-	}
-}
-
 func TestModes(t *testing.T) {
 	s := tempStore(t)
 	session := lock(t, s)
@@ -164,216 +100,122 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestRun(t *testing.T) {
-	s := tempStore(t)
-	session := lock(t, s)
-	w := begin(t, session)
-	ok(t, w.Outputs(map[string]state.Output{"url": {Value: []byte("u")}, "old": {Value: []byte("o")}}))
-	ok(t, w.Finish(state.Finish{Result: state.Succeeded}))
-
-	w = begin(t, session)
-	if w.ID() != 2 {
-		t.Fatalf("ID = %d, want 2", w.ID())
-	}
-	ok(t, w.Intend(state.Intent{Step: 0, Addr: at(0), Op: "create", Planned: []byte("p"), Provider: "kubernetes"}))
-	ok(t, w.Checkpoint(0, record(at(0), "half")))
-	if snap := snapshot(t, s); len(snap.Unresolved) != 1 || snap.Unfinished != 2 || string(snap.Records[0].Value) != "half" {
-		t.Errorf("after Checkpoint: %+v", snap)
-	}
-	ok(t, w.Record(state.Outcome{Step: 0, Addr: at(0), After: record(at(0), "full")}))
-	ok(t, w.Intend(state.Intent{Step: 2, Addr: at(2), Op: "create"}))
-	ok(t, w.Intend(state.Intent{Step: 1, Addr: at(1), Op: "create"}))
-	ok(t, w.Record(state.Outcome{Step: 2, Addr: at(2), Failed: true, Error: "refused"}))
-	ok(t, w.Settle([]*state.Record{record(at(5), "seen")}, nil))
-	ok(t, w.Outputs(map[string]state.Output{"url": {Value: []byte("u")}, "new": {Value: []byte("n"), Sensitive: true}}))
-	ok(t, w.Finish(state.Finish{Result: state.Failed, Summary: state.Summary{Created: 1}, Error: "refused",
-		Clusters: map[string]string{"kubernetes": "uid"}}))
-
-	snap := snapshot(t, s)
-	want := &state.Snapshot{
-		Meta: state.Meta{Identity: own, Format: state.Format, Serial: 14, Clusters: map[string]string{"kubernetes": "uid"}},
-		Records: []*state.Record{
-			{Addr: at(0), Provider: "kubernetes", Value: []byte("full"), Status: state.Ready, Revision: 8, Run: 2},
-			{Addr: at(5), Provider: "kubernetes", Value: []byte("seen"), Status: state.Ready, Revision: 12, Run: 2},
+func TestStore(t *testing.T) {
+	dir := t.TempDir()
+	path := func(t testing.TB, name string) string { return filepath.Join(dir, t.Name(), name, "state.db") }
+	statetest.Run(t, statetest.Harness{
+		Open: func(t testing.TB, name string, o statetest.Options) state.Store {
+			s, err := Open(path(t, name), Options{Keep: o.Keep, Keys: o.Keys})
+			ok(t, err)
+			return s
 		},
-		Outputs:    map[string]state.Output{"url": {Value: []byte("u")}, "new": {Value: []byte("n"), Sensitive: true}},
-		Unresolved: []state.Intent{{Run: 2, Step: 1, Addr: at(1), Op: "create"}},
-	}
-	if d := cmp.Diff(want, snap, compare); d != "" {
-		t.Errorf("snapshot (-want +got):\n%s", d)
-	}
-	j, err := s.Journal(ctx, 2)
-	ok(t, err)
-	if len(j.Steps) != 3 || j.Steps[0].Intent.Step != 0 || j.Steps[1].Intent.Step != 2 || j.Steps[2].Intent.Step != 1 {
-		t.Fatalf("steps are not in the order of their intents: %+v", j.Steps)
-	}
-	if o := j.Steps[0].Outcome; o == nil || o.After.Revision != 8 || o.After.Addr != at(0) || o.After.Run != 2 {
-		t.Errorf("outcome of step 0 = %+v", o)
-	}
-	if o := j.Steps[1].Outcome; o == nil || !o.Failed || o.Error != "refused" || o.After != nil {
-		t.Errorf("outcome of step 2 = %+v", o)
-	}
-	if j.Steps[2].Outcome != nil {
-		t.Errorf("step 1 has an outcome: %+v", j.Steps[2].Outcome)
-	}
-	if r := j.Run; r.Result != state.Failed || r.Finished.IsZero() || r.Holder != someone || r.Summary.Created != 1 ||
-		cmp.Diff(map[string]state.Output{"url": {Value: []byte("u")}, "old": {Value: []byte("o")}}, r.Outputs) != "" {
-		t.Errorf("run = %+v", r)
-	}
-}
-
-func TestInterruptedRun(t *testing.T) {
-	s := tempStore(t)
-	session := lock(t, s)
-	first := begin(t, session)
-	ok(t, first.Intend(state.Intent{Step: 0, Addr: at(0), Op: "create"}))
-	ok(t, first.Intend(state.Intent{Step: 1, Addr: at(1), Op: "create"}))
-	ok(t, first.Intend(state.Intent{Step: 2, Addr: at(2), Op: "create"}))
-
-	second := begin(t, session)
-	if err := first.Record(state.Outcome{Step: 0, Addr: at(0)}); err == nil {
-		t.Error("a run went on after the next had begun")
-	}
-	runs, err := s.Runs(ctx)
-	ok(t, err)
-	if runs[0].Result != state.Interrupted || !runs[0].Finished.IsZero() || runs[1].Result != state.Running {
-		t.Errorf("runs = %+v", runs)
-	}
-	if n := len(snapshot(t, s).Unresolved); n != 3 {
-		t.Errorf("%d intents are unresolved after the next run began, want 3", n)
-	}
-	ok(t, second.Intend(state.Intent{Step: 7, Addr: at(0), Op: "update"}))
-	ok(t, second.Record(state.Outcome{Step: 7, Addr: at(0), After: record(at(0), "v")}))
-	ok(t, second.Settle(nil, []addr.Instance{at(1)}))
-	left := snapshot(t, s).Unresolved
-	if len(left) != 1 || left[0].Addr != at(2) || left[0].Run != 1 {
-		t.Errorf("unresolved = %+v, want the intent for %s", left, at(2))
-	}
-	ok(t, second.Finish(state.Finish{Result: state.Succeeded}))
-	ok(t, session.Edit(nil, []addr.Instance{at(2)}))
-	if snap := snapshot(t, s); len(snap.Unresolved) != 0 || snap.Unfinished != 0 {
-		t.Errorf("after Edit: %+v", snap)
-	}
-}
-
-func TestWriterRefuses(t *testing.T) {
-	s := tempStore(t)
-	session := lock(t, s)
-	w := begin(t, session)
-	ok(t, w.Intend(state.Intent{Step: 0, Addr: at(0)}))
-	long := addr.Resource{Mode: addr.Managed, Type: "t", Name: "n"}.Instance(addr.StringKey(string(make([]byte, 20<<10))))
-	serial := snapshot(t, s).Serial
-	for name, err := range map[string]error{
-		"same step twice":           w.Intend(state.Intent{Step: 0, Addr: at(0)}),
-		"intent without an address": w.Intend(state.Intent{Step: 1}),
-		"address too long":          w.Intend(state.Intent{Step: 1, Addr: long}),
-		"outcome without an intent": w.Record(state.Outcome{Step: 1, Addr: at(0)}),
-		"outcome of another":        w.Record(state.Outcome{Step: 0, Addr: at(1)}),
-		"record of another":         w.Record(state.Outcome{Step: 0, Addr: at(0), After: record(at(1), "v")}),
-		"record without a status":   w.Record(state.Outcome{Step: 0, Addr: at(0), After: &state.Record{Addr: at(0)}}),
-		"checkpoint of another":     w.Checkpoint(0, record(at(1), "v")),
-		"output without a name":     w.Outputs(map[string]state.Output{"": {}}),
-		"finish as running":         w.Finish(state.Finish{Result: state.Running}),
-	} {
-		if err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	if now := snapshot(t, s).Serial; now != serial {
-		t.Errorf("refused writes moved the serial from %d to %d", serial, now)
-	}
-	ok(t, w.Record(state.Outcome{Step: 0, Addr: at(0), After: record(at(0), "v")}))
-	if err := w.Record(state.Outcome{Step: 0, Addr: at(0)}); err == nil {
-		t.Error("a second outcome of a step was accepted")
-	}
-	ok(t, w.Finish(state.Finish{Result: state.Succeeded}))
-	if err := w.Settle(nil, nil); err == nil {
-		t.Error("a write after Finish was accepted")
-	}
-	ok(t, session.Unlock())
-	if err := session.Edit(nil, []addr.Instance{at(0)}); !errors.Is(err, errClosed) {
-		t.Errorf("Edit after Unlock: %v", err)
-	}
-}
-
-// TestBadWriteFailsAlone sends good and refused writes at the same time, so that they share commits.
-func TestBadWriteFailsAlone(t *testing.T) {
-	s := tempStore(t)
-	w := begin(t, lock(t, s))
-	const n = 64
-	good, bad := make([]error, n), make([]error, n)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { good[i] = w.Intend(state.Intent{Step: i, Addr: at(i), Op: "create"}) })
-		wg.Go(func() { bad[i] = w.Record(state.Outcome{Step: n + i, Addr: at(i), After: record(at(i), "v")}) })
-	}
-	wg.Wait()
-	for i := range n {
-		if good[i] != nil || bad[i] == nil {
-			t.Errorf("step %d: the good write gives %v, the bad one %v", i, good[i], bad[i])
-		}
-	}
-	if snap := snapshot(t, s); len(snap.Unresolved) != n || len(snap.Records) != 0 || snap.Serial > n+2 {
-		t.Errorf("%d intents, %d records, serial %d", len(snap.Unresolved), len(snap.Records), snap.Serial)
-	}
-}
-
-func TestAdopt(t *testing.T) {
-	s := tempStore(t)
-	session := lock(t, s)
-	serial := snapshot(t, s).Serial
-	ok(t, session.Adopt(own))
-	for _, id := range []state.Identity{{Lineage: "other", Key: own.Key}, {Lineage: own.Lineage, Key: []byte("other")}} {
-		if err := session.Adopt(id); !errors.Is(err, state.ErrForeign) {
-			t.Errorf("Adopt(%v) = %v, want ErrForeign", id, err)
-		}
-	}
-	if now := snapshot(t, s).Serial; now != serial {
-		t.Errorf("adopting again moved the serial from %d to %d", serial, now)
-	}
-}
-
-func TestPruneKeepsUnresolved(t *testing.T) {
-	s, err := Open(filepath.Join(t.TempDir(), "state.db"), Options{KeepRuns: 2})
-	ok(t, err)
-	session := lock(t, s)
-	for i := range 5 {
-		w := begin(t, session)
-		ok(t, w.Intend(state.Intent{Step: i, Addr: at(i), Op: "create"}))
-		if i != 1 {
-			ok(t, w.Record(state.Outcome{Step: i, Addr: at(i), After: record(at(i), "v")}))
-		}
-		ok(t, w.Finish(state.Finish{Result: state.Succeeded}))
-	}
-	var kept []string
-	for id := state.RunID(1); id <= 6; id++ {
-		switch _, err := s.Journal(ctx, id); {
-		case err == nil:
-			kept = append(kept, fmt.Sprint(id))
-		case !errors.Is(err, state.ErrPruned) && id < 6, !errors.Is(err, state.ErrNoRun) && id == 6:
-			t.Errorf("Journal(%d): %v", id, err)
-		}
-	}
-	if d := cmp.Diff([]string{"2", "4", "5"}, kept); d != "" {
-		t.Errorf("journals that are kept (-want +got):\n%s", d)
-	}
-	checkInvariants(t, s)
+		// What a kill leaves is what an unlock without Finish leaves; TestKilled kills real processes.
+		Abandon: func(t testing.TB, s state.Session) {
+			if err := s.Unlock(); err != nil {
+				t.Error(err)
+			}
+		},
+		Damage: func(t testing.TB, name string) {
+			if err := os.Truncate(path(t, name), 9000); err != nil {
+				t.Error(err)
+			}
+		},
+	})
 }
 
 func TestBackups(t *testing.T) {
-	s := tempStore(t)
+	path := filepath.Join(t.TempDir(), "state.db")
+	s, err := Open(path, Options{Backups: 3})
+	ok(t, err)
 	for i := range 6 {
 		session := lock(t, s)
 		ok(t, session.Edit([]*state.Record{record(at(i), "v")}, nil))
 		ok(t, session.Edit([]*state.Record{record(at(i), "w")}, nil))
 		ok(t, session.Unlock())
 	}
-	for n, want := range map[int]int{1: 5, 2: 4, 3: 3} {
-		if got := len(snapshot(t, open(t, backupPath(s.Path(), n))).Records); got != want {
-			t.Errorf("backup %d has %d records, want %d", n, got, want)
+	got, err := Backups(path)
+	ok(t, err)
+	if len(got) != 3 || got[0].Number != 5 || got[2].Number != 3 {
+		t.Fatalf("backups = %v", got)
+	}
+	for i, want := range []int{5, 4, 3} {
+		if n := len(snapshot(t, open(t, got[i].Path)).Records); n != want {
+			t.Errorf("backup %d has %d records, want %d", got[i].Number, n, want)
+		}
+		if info, err := os.Stat(got[i].Path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("backup %d: %v, %v", got[i].Number, info.Mode(), err)
 		}
 	}
-	if _, err := os.Stat(backupPath(s.Path(), 4)); !errors.Is(err, os.ErrNotExist) {
-		t.Error("there are more backups than promised")
+}
+
+func TestRestore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path)
+	for i := range 3 {
+		session := lock(t, s)
+		ok(t, session.Edit([]*state.Record{record(at(i), "v")}, nil))
+		ok(t, session.Unlock())
+	}
+	ok(t, os.Truncate(path, 5000))
+	_, err := s.Snapshot(ctx)
+	copies, _ := Backups(path)
+	if err == nil || !strings.Contains(err.Error(), "meshplan state restore "+copies[0].Path) {
+		t.Fatalf("Snapshot = %v, want an error with the command that restores the newest copy", err)
+	}
+	// A copy that is damaged itself is not offered, and refused.
+	ok(t, os.Truncate(copies[0].Path, 5000))
+	if _, err := s.Snapshot(ctx); err == nil || !strings.Contains(err.Error(), copies[1].Path) {
+		t.Errorf("Snapshot = %v, want an error that names the newest good copy", err)
+	}
+	if _, err := s.Restore(ctx, copies[0].Path, someone); err == nil {
+		t.Error("a damaged copy was restored")
+	}
+	held, err := s.Lock(ctx, someone, 0)
+	ok(t, err)
+	var locked *state.LockedError
+	if _, err := s.Restore(ctx, copies[1].Path, someone); !errors.As(err, &locked) {
+		t.Errorf("Restore of a locked state = %v, want a LockedError", err)
+	}
+	ok(t, held.Unlock())
+	former, err := s.Restore(ctx, copies[1].Path, someone)
+	ok(t, err)
+	if n := len(snapshot(t, s).Records); n != 1 {
+		t.Errorf("%d records after Restore, want 1", n)
+	}
+	if info, err := os.Stat(former); err != nil || info.Size() != 5000 {
+		t.Errorf("the damaged file is not kept: %v", err)
+	}
+}
+
+// TestCompact deletes most of a large state: the next session makes the file small again.
+func TestCompact(t *testing.T) {
+	s := tempStore(t)
+	session := lock(t, s)
+	var put []*state.Record
+	var all []addr.Instance
+	for i := range 8000 {
+		put = append(put, record(at(i), strings.Repeat("v", 1000)))
+		if i >= 10 {
+			all = append(all, at(i))
+		}
+	}
+	ok(t, session.Edit(put, nil))
+	ok(t, session.Edit(nil, all))
+	ok(t, session.Unlock())
+	before := snapshot(t, s)
+	size := func() int64 {
+		info, err := os.Stat(s.Path())
+		ok(t, err)
+		return info.Size()
+	}
+	was := size()
+	session = lock(t, s)
+	ok(t, session.Edit([]*state.Record{record(at(0), "new")}, nil))
+	ok(t, session.Unlock())
+	if now := size(); was < 8<<20 || now > 1<<20 {
+		t.Errorf("the file has %d bytes, then %d", was, now)
+	}
+	if snap := snapshot(t, s); len(snap.Records) != 10 || snap.Serial != before.Serial+1 || string(snap.Records[0].Value) != "new" {
+		t.Errorf("after compacting: %d records, serial %d", len(snap.Records), snap.Serial)
 	}
 }

@@ -15,10 +15,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/meshplan/meshplan/state"
+	"github.com/meshplan/meshplan/state/ledger"
 )
-
-// errAbsent says that there is no state yet.
-var errAbsent = errors.New("no state yet")
 
 // file is an open database together with the descriptor that its lock is on.
 type file struct {
@@ -26,7 +24,7 @@ type file struct {
 	os *os.File
 }
 
-// openFile opens the database with its lock held: shared for reading, exclusive for writing. Errors: errAbsent,
+// openFile opens the database with its lock held: shared for reading, exclusive for writing. Errors: ledger.ErrAbsent,
 // *state.CorruptError.
 func openFile(ctx context.Context, path string, write bool, timeout time.Duration) (*file, error) {
 	how := syscall.LOCK_SH
@@ -48,7 +46,7 @@ func openFile(ctx context.Context, path string, write bool, timeout time.Duratio
 		case err == nil && !info.Mode().IsRegular():
 			err = &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
 		case err == nil && info.Size() == 0:
-			err = errAbsent
+			err = ledger.ErrAbsent
 		}
 		if err != nil {
 			opened.Close()
@@ -59,7 +57,7 @@ func openFile(ctx context.Context, path string, write bool, timeout time.Duratio
 	}
 	err := guard(path, func() (err error) {
 		f.db, err = bolt.Open(path, 0o600, &bolt.Options{ReadOnly: !write, Timeout: timeout, FreelistType: bolt.FreelistMapType,
-			NoStatistics: true, OpenFile: open})
+			NoStatistics: !write, OpenFile: open})
 		return err
 	})
 	var pathErr *fs.PathError
@@ -68,8 +66,8 @@ func openFile(ctx context.Context, path string, write bool, timeout time.Duratio
 	switch {
 	case err == nil:
 		return &f, nil
-	case errors.Is(err, errAbsent), errors.Is(err, fs.ErrNotExist):
-		return nil, errAbsent
+	case errors.Is(err, ledger.ErrAbsent), errors.Is(err, fs.ErrNotExist):
+		return nil, ledger.ErrAbsent
 	case errors.As(err, &corrupt):
 		if f.os != nil {
 			f.os.Close()
@@ -115,14 +113,42 @@ func damaged(path string, err error) error {
 	if errors.As(err, &corrupt) {
 		return err
 	}
-	hint := "restore it from a backup of your own"
-	for n := 1; n <= backups; n++ {
-		if _, statErr := os.Stat(backupPath(path, n)); statErr == nil {
-			hint = fmt.Sprintf("move it away and copy %s into its place, or %s", backupPath(path, n), hint)
-			break
-		}
+	hint := "restore it from a backup of your own with \"meshplan state restore FILE\""
+	if good := newestGood(path); good != "" {
+		hint = fmt.Sprintf("the newest good copy is brought back by \"meshplan state restore %s\"", good)
 	}
 	return &state.CorruptError{Path: path, Err: fmt.Errorf("%w; %s", err, hint)}
+}
+
+// newestGood returns the newest copy of a file that opens as a state, or "".
+func newestGood(path string) string {
+	copies, err := Backups(path)
+	if err != nil {
+		return ""
+	}
+	for _, c := range copies {
+		s := &Store{path: c.Path, o: Options{Timeout: time.Second}}
+		if s.sound() {
+			return c.Path
+		}
+	}
+	return ""
+}
+
+// sound reports whether the file opens and says that it is a state.
+func (s *Store) sound() bool {
+	f, err := openFile(context.Background(), s.path, false, s.o.Timeout)
+	if err != nil {
+		return false
+	}
+	err = f.read(s.path, func(b *bolt.Tx) error {
+		t, err := newTx(b)
+		if err != nil {
+			return err
+		}
+		return ledger.Verify(t, s.path)
+	})
+	return errors.Join(err, f.db.Close()) == nil
 }
 
 // create makes a new, empty state. It appears under its name only when it is complete.
@@ -135,17 +161,13 @@ func create(path string, timeout time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("creating the state: %w", err)
 	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range buckets() {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+	err = db.Update(func(b *bolt.Tx) error {
+		for _, name := range ledger.Buckets() {
+			if _, err := b.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
 		}
-		meta, key := tx.Bucket([]byte(bucketMeta)), []byte(metaFormat)
-		if err := meta.Put(key, wrap(key, number(state.Format), 0)); err != nil {
-			return err
-		}
-		return counts{}.put(meta)
+		return ledger.Init(tx{b})
 	})
 	if err = errors.Join(err, db.Close()); err == nil {
 		err = os.Rename(tmp, path)

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
 
 	"github.com/meshplan/meshplan/state"
 )
+
+// probing is how long a lock is waited for in any case: somebody may be looking whether it is free, which takes it for
+// some microseconds.
+const probing = 50 * time.Millisecond
 
 // maxHolderBytes bounds what is read of a holder's description.
 const maxHolderBytes = 64 << 10
@@ -45,7 +50,7 @@ func acquire(ctx context.Context, path string, holder state.Holder, wait time.Du
 // waitSession polls at longer and longer intervals: a session lasts seconds or minutes. Errors: errBusy, the cause of
 // ctx.
 func waitSession(ctx context.Context, f *os.File, wait time.Duration) error {
-	deadline := time.Now().Add(wait)
+	deadline := time.Now().Add(max(wait, probing))
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		if ok, err := tryFlock(f, syscall.LOCK_EX); ok || err != nil {
 			return err
@@ -88,4 +93,21 @@ func readHolder(f *os.File) (h state.Holder) {
 		return state.Holder{}
 	}
 	return h
+}
+
+// probe tells whether a session holds the lock.
+func probe(path string) (bool, state.Holder, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, state.Holder{}, nil
+	}
+	if err != nil {
+		return false, state.Holder{}, fmt.Errorf("looking at the lock of the state: %w", err)
+	}
+	defer f.Close() // unlocks
+	free, err := tryFlock(f, syscall.LOCK_SH)
+	if err != nil || free {
+		return false, state.Holder{}, err
+	}
+	return true, readHolder(f), nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/meshplan/meshplan/state"
+	"github.com/meshplan/meshplan/state/statetest"
 )
 
 // TestKilled kills a process that writes from eight goroutines, again and again, and checks that all it had been told
@@ -47,7 +48,7 @@ func TestKilled(t *testing.T) {
 			t.Fatal("the child ended by itself")
 		}
 		timer.Stop()
-		checkInvariants(t, s)
+		statetest.CheckInvariants(t, s)
 		if run == 0 {
 			continue
 		}

@@ -1,4 +1,4 @@
-package boltstore
+package ledger
 
 import (
 	"encoding/binary"
@@ -8,22 +8,13 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// The buckets, in the order in which they are made.
-const (
-	bucketMeta       = "meta"
-	bucketResources  = "resources"
-	bucketOutputs    = "outputs"
-	bucketRuns       = "runs"
-	bucketJournal    = "journal"
-	bucketUnresolved = "unresolved"
-)
-
-// The keys of bucket meta.
+// The keys of bucket Meta.
 const (
 	metaFormat   = "format" // 8 bytes; the only entry that every version can read
 	metaIdentity = "identity"
 	metaClusters = "clusters"
 	metaCounts   = "counts" // see counts
+	metaSeal     = "seal"   // see seal.go
 )
 
 // The last byte of a key in a run's journal.
@@ -32,24 +23,30 @@ const (
 	journalOutcome = 1
 )
 
-func buckets() []string {
-	return []string{bucketMeta, bucketResources, bucketOutputs, bucketRuns, bucketJournal, bucketUnresolved}
-}
-
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func runKey(id state.RunID) []byte { return number(uint64(id)) }
 
-func journalKey(step int, kind byte) []byte { return append(number(uint64(step)), kind) }
-
-func parseJournalKey(k []byte) (step int, kind byte, err error) {
-	if len(k) != 9 || k[8] > journalOutcome {
-		return 0, 0, fmt.Errorf("%x is not a key of a journal", k)
+func parseRunKey(k []byte) (state.RunID, error) {
+	if len(k) != 8 {
+		return 0, fmt.Errorf("%x is not the number of a run", k)
 	}
-	return int(binary.BigEndian.Uint64(k)), k[8], nil
+	return state.RunID(binary.BigEndian.Uint64(k)), nil
 }
 
-// maxKeyBytes is what an address may need at most; bbolt's own limit is twice as much.
+func journalKey(run state.RunID, step int, kind byte) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 17), uint64(run))
+	return append(binary.BigEndian.AppendUint64(b, uint64(step)), kind)
+}
+
+func parseJournalKey(k []byte) (step int, kind byte, err error) {
+	if len(k) != 17 || k[16] > journalOutcome {
+		return 0, 0, fmt.Errorf("%x is not a key of a journal", k)
+	}
+	return int(binary.BigEndian.Uint64(k[8:])), k[16], nil
+}
+
+// maxKeyBytes is what an address may need at most.
 const maxKeyBytes = 16 << 10
 
 // recordKey is the key of an address in the bucket of resources.

@@ -1,4 +1,4 @@
-package boltstore
+package ledger
 
 import (
 	"encoding/binary"

@@ -1,7 +1,8 @@
-package boltstore
+package ledger
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/meshplan/meshplan/internal/addr"
@@ -71,7 +72,7 @@ func (e *edit) keys() [][]byte {
 }
 
 // apply changes the records and takes the intents for their addresses out of the index that resolves accepts.
-func (e *edit) apply(t *txn, resolves func(state.RunID, int) bool) error {
+func (e *edit) apply(t *Txn, resolves func(state.RunID, int) bool) error {
 	for _, key := range e.remove { // first: an address that is in both lists stays
 		if err := t.deleteRecord(key); err != nil {
 			return err
@@ -90,18 +91,23 @@ func (e *edit) apply(t *txn, resolves func(state.RunID, int) bool) error {
 	return nil
 }
 
-func resolve(t *txn, key []byte, resolves func(state.RunID, int) bool) error {
+func resolve(t *Txn, key []byte, resolves func(state.RunID, int) bool) error {
 	prefix := unresolvedPrefix(key)
 	var done [][]byte
-	c := t.bucket(bucketUnresolved).Cursor()
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+	var damage error
+	err := t.Scan(Unresolved, prefix, func(k, _ []byte) bool {
 		run, step, err := parseUnresolvedKey(k)
 		if err != nil {
-			return err
+			damage = err
+			return false
 		}
 		if resolves(run, step) {
 			done = append(done, bytes.Clone(k)) // deleting would move the cursor
 		}
+		return true
+	})
+	if err = errors.Join(err, damage); err != nil {
+		return err
 	}
 	for _, k := range done {
 		if err := t.settled(k); err != nil {

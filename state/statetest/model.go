@@ -1,9 +1,8 @@
-package boltstore
+package statetest
 
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -19,10 +18,10 @@ type stepKey struct {
 	step int
 }
 
-// model is what the state should hold.
-type model struct {
+// machine is what the state should hold.
+type machine struct {
 	t       *rapid.T
-	store   *Store
+	store   state.Store
 	session state.Session
 	writer  state.Writer
 
@@ -34,9 +33,9 @@ type model struct {
 	results    []state.RunResult
 }
 
-func (m *model) address() addr.Instance { return at(rapid.IntRange(0, 5).Draw(m.t, "address")) }
+func (m *machine) address() addr.Instance { return At(rapid.IntRange(0, 5).Draw(m.t, "address")) }
 
-func (m *model) ok(err error) {
+func (m *machine) ok(err error) {
 	m.t.Helper()
 	if err != nil {
 		m.t.Fatal(err)
@@ -44,7 +43,7 @@ func (m *model) ok(err error) {
 }
 
 // committed counts a commit and stores what it put.
-func (m *model) committed(run state.RunID, put ...*state.Record) {
+func (m *machine) committed(run state.RunID, put ...*state.Record) {
 	m.serial++
 	for _, r := range put {
 		stored := *r
@@ -53,32 +52,32 @@ func (m *model) committed(run state.RunID, put ...*state.Record) {
 	}
 }
 
-func (m *model) draw(a addr.Instance) *state.Record {
-	r := record(a, rapid.StringN(1, 5, 5).Draw(m.t, "value"))
+func (m *machine) draw(a addr.Instance) *state.Record {
+	r := Record(a, rapid.StringN(1, 5, 5).Draw(m.t, "value"))
 	r.Protected = rapid.Bool().Draw(m.t, "protected")
 	if rapid.Bool().Draw(m.t, "has dependencies") {
-		r.DependsOn = []addr.Instance{at(7), at(8)}
+		r.DependsOn = []addr.Instance{At(7), At(8)}
 	}
 	return r
 }
 
-func (m *model) resolve(a addr.Instance, which func(stepKey) bool) {
-	maps.DeleteFunc(m.unresolved, func(k stepKey, at addr.Instance) bool { return at == a && which(k) })
+func (m *machine) resolve(a addr.Instance, which func(stepKey) bool) {
+	maps.DeleteFunc(m.unresolved, func(k stepKey, b addr.Instance) bool { return b == a && which(k) })
 }
 
-func (m *model) open() {
+func (m *machine) open() {
 	session, err := m.store.Lock(ctx, someone, 0)
 	m.ok(err)
 	m.session = session
 }
 
-func (m *model) reopen(t *rapid.T) {
+func (m *machine) reopen(t *rapid.T) {
 	m.ok(m.session.Unlock())
 	m.writer = nil
 	m.open()
 }
 
-func (m *model) begin(t *rapid.T) {
+func (m *machine) begin(t *rapid.T) {
 	w, err := m.session.Begin(state.Run{Mode: "normal", Holder: someone})
 	m.ok(err)
 	m.writer = w
@@ -89,14 +88,14 @@ func (m *model) begin(t *rapid.T) {
 	m.results = append(m.results, state.Running)
 }
 
-func (m *model) running(t *rapid.T) state.RunID {
+func (m *machine) running(t *rapid.T) state.RunID {
 	if m.writer == nil {
 		t.Skip("no run")
 	}
 	return m.writer.ID()
 }
 
-func (m *model) intend(t *rapid.T) {
+func (m *machine) intend(t *rapid.T) {
 	id, a := m.running(t), m.address()
 	step := m.steps[id]
 	m.ok(m.writer.Intend(state.Intent{Step: step, Addr: a, Op: "update"}))
@@ -106,7 +105,7 @@ func (m *model) intend(t *rapid.T) {
 }
 
 // openStep picks a step of the run that has no outcome.
-func (m *model) openStep(t *rapid.T) (stepKey, addr.Instance) {
+func (m *machine) openStep(t *rapid.T) (stepKey, addr.Instance) {
 	id := m.running(t)
 	var open []stepKey
 	for k := range m.unresolved {
@@ -122,14 +121,14 @@ func (m *model) openStep(t *rapid.T) (stepKey, addr.Instance) {
 	return k, m.unresolved[k]
 }
 
-func (m *model) checkpoint(t *rapid.T) {
+func (m *machine) checkpoint(t *rapid.T) {
 	k, a := m.openStep(t)
 	r := m.draw(a)
 	m.ok(m.writer.Checkpoint(k.step, r))
 	m.committed(k.run, r)
 }
 
-func (m *model) record(t *rapid.T) {
+func (m *machine) record(t *rapid.T) {
 	k, a := m.openStep(t)
 	o := state.Outcome{Step: k.step, Addr: a}
 	if rapid.Bool().Draw(t, "exists") {
@@ -144,7 +143,7 @@ func (m *model) record(t *rapid.T) {
 	m.resolve(a, func(other stepKey) bool { return other == k || other.run < k.run })
 }
 
-func (m *model) settle(t *rapid.T) {
+func (m *machine) settle(t *rapid.T) {
 	id, put, remove := m.running(t), m.draw(m.address()), m.address()
 	m.ok(m.writer.Settle([]*state.Record{put}, []addr.Instance{remove}))
 	delete(m.records, remove)
@@ -154,7 +153,7 @@ func (m *model) settle(t *rapid.T) {
 	}
 }
 
-func (m *model) edit(t *rapid.T) {
+func (m *machine) edit(t *rapid.T) {
 	put, remove := m.draw(m.address()), m.address()
 	m.ok(m.session.Edit([]*state.Record{put}, []addr.Instance{remove}))
 	delete(m.records, remove)
@@ -164,7 +163,7 @@ func (m *model) edit(t *rapid.T) {
 	}
 }
 
-func (m *model) setOutputs(t *rapid.T) {
+func (m *machine) setOutputs(t *rapid.T) {
 	m.running(t)
 	values := map[string]state.Output{}
 	for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), rapid.ID).Draw(t, "outputs") {
@@ -175,7 +174,7 @@ func (m *model) setOutputs(t *rapid.T) {
 	m.outputs = values
 }
 
-func (m *model) finish(t *rapid.T) {
+func (m *machine) finish(t *rapid.T) {
 	m.running(t)
 	m.ok(m.writer.Finish(state.Finish{Result: state.Succeeded}))
 	m.committed(0)
@@ -184,7 +183,7 @@ func (m *model) finish(t *rapid.T) {
 }
 
 // check compares the store with the model.
-func (m *model) check(t *rapid.T) {
+func (m *machine) check(t *rapid.T) {
 	snap, err := m.store.Snapshot(ctx)
 	m.ok(err)
 	if snap.Serial != m.serial {
@@ -223,15 +222,12 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
-func TestModel(t *testing.T) {
-	dir := t.TempDir()
+func model(t *testing.T, h Harness) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		s, err := Open(filepath.Join(dir, fmt.Sprint(n), "state.db"), Options{NoBackup: true})
-		m := &model{t: rt, store: s, records: map[addr.Instance]state.Record{}, outputs: map[string]state.Output{},
+		m := &machine{t: rt, store: h.Open(t, fmt.Sprint("model-", n), Options{}), records: map[addr.Instance]state.Record{}, outputs: map[string]state.Output{},
 			unresolved: map[stepKey]addr.Instance{}, steps: map[state.RunID]int{}}
-		m.ok(err)
 		m.open()
 		defer func() { m.session.Unlock() }()
 		m.ok(m.session.Adopt(own))

@@ -1,8 +1,10 @@
-package boltstore
+package ledger
 
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/state"
@@ -10,17 +12,21 @@ import (
 
 // writer implements state.Writer.
 type writer struct {
-	session *session
+	session *Session
 	run     state.Run // as it began
-	closed  bool      // belongs to the goroutine that owns the file
+	closed  bool      // belongs to the goroutine of the line
 }
 
 func (w *writer) ID() state.RunID { return w.run.ID }
 
 // do commits a write of this run.
-func (w *writer) do(write func(*txn) error) error {
-	return w.session.commits.do(func(t *txn) error {
-		if k, _ := t.bucket(bucketRuns).Cursor().Last(); w.closed || !bytes.Equal(k, runKey(w.run.ID)) {
+func (w *writer) do(write Write) error {
+	return w.session.Commits.Do(func(t *Txn) error {
+		k, _, err := t.Last(Runs)
+		if err != nil {
+			return err
+		}
+		if w.closed || !bytes.Equal(k, runKey(w.run.ID)) {
 			return fmt.Errorf("run %d is over", w.run.ID)
 		}
 		return write(t)
@@ -37,12 +43,16 @@ func (w *writer) Intend(i state.Intent) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *txn) error {
-		journal, k := t.bucket(bucketJournal).Bucket(runKey(w.run.ID)), journalKey(i.Step, journalIntent)
-		if journal.Get(k) != nil {
+	return w.do(func(t *Txn) error {
+		k := journalKey(w.run.ID, i.Step, journalIntent)
+		begun, err := t.has(Journal, k)
+		if err != nil {
+			return err
+		}
+		if begun {
 			return fmt.Errorf("step %d of run %d has been begun before", i.Step, w.run.ID)
 		}
-		if err := t.put(journal, k, payload); err != nil {
+		if err := t.put(Journal, k, payload); err != nil {
 			return err
 		}
 		return t.leaveOpen(unresolvedKey(unresolvedPrefix(key), w.run.ID, i.Step))
@@ -54,7 +64,7 @@ func (w *writer) Checkpoint(step int, r *state.Record) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *txn) error {
+	return w.do(func(t *Txn) error {
 		if err := w.checkOpen(t, e.put[0].key, step, r.Addr); err != nil {
 			return err
 		}
@@ -71,12 +81,11 @@ func (w *writer) Record(o state.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *txn) error {
+	return w.do(func(t *Txn) error {
 		if err := w.checkOpen(t, e.keys()[0], o.Step, o.Addr); err != nil {
 			return err
 		}
-		journal := t.bucket(bucketJournal).Bucket(runKey(w.run.ID))
-		if err := t.put(journal, journalKey(o.Step, journalOutcome), payload); err != nil {
+		if err := t.put(Journal, journalKey(w.run.ID, o.Step, journalOutcome), payload); err != nil {
 			return err
 		}
 		return e.apply(t, func(run state.RunID, step int) bool { return run < w.run.ID || step == o.Step })
@@ -85,11 +94,12 @@ func (w *writer) Record(o state.Outcome) error {
 
 // checkOpen refuses what belongs to no open step of this run: a step that was never begun, is over, or is about
 // another address.
-func (w *writer) checkOpen(t *txn, key []byte, step int, a addr.Instance) error {
-	if t.bucket(bucketUnresolved).Get(unresolvedKey(unresolvedPrefix(key), w.run.ID, step)) == nil {
-		return fmt.Errorf("step %d of run %d is not open for %s", step, w.run.ID, a)
+func (w *writer) checkOpen(t *Txn, key []byte, step int, a addr.Instance) error {
+	open, err := t.has(Unresolved, unresolvedKey(unresolvedPrefix(key), w.run.ID, step))
+	if err == nil && !open {
+		err = fmt.Errorf("step %d of run %d is not open for %s", step, w.run.ID, a)
 	}
-	return nil
+	return err
 }
 
 func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
@@ -97,7 +107,7 @@ func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *txn) error {
+	return w.do(func(t *Txn) error {
 		return e.apply(t, func(run state.RunID, _ int) bool { return run < w.run.ID })
 	})
 }
@@ -113,28 +123,28 @@ func (w *writer) Outputs(values map[string]state.Output) error {
 			return err
 		}
 	}
-	return w.do(func(t *txn) error {
-		b := t.bucket(bucketOutputs)
-		old, err := entries(b)
+	return w.do(func(t *Txn) error {
+		old, err := entriesOf(t, Outputs)
 		if err != nil {
 			return err
 		}
 		same := map[string]bool{}
 		for _, e := range old {
-			payload, ok := payloads[string(e.key)]
+			name := string(e.key)
+			payload, ok := payloads[name]
 			if !ok {
-				if err := b.Delete(e.key); err != nil {
+				if err := t.Delete(Outputs, e.key); err != nil {
 					return err
 				}
-			} else if len(e.value) >= envelope {
-				same[string(e.key)] = bytes.Equal(e.value[envelope:], payload)
+			} else if now, _, err := e.open(t.box); err == nil {
+				same[name] = bytes.Equal(now, payload)
 			}
 		}
-		for name, payload := range payloads {
+		for _, name := range sorted(payloads) {
 			if same[name] {
 				continue
 			}
-			if err := t.put(b, []byte(name), payload); err != nil {
+			if err := t.put(Outputs, []byte(name), payloads[name]); err != nil {
 				return err
 			}
 		}
@@ -147,7 +157,7 @@ func (w *writer) Finish(f state.Finish) error {
 		return fmt.Errorf("a run cannot finish as %s", f.Result)
 	}
 	run := w.run
-	run.Finished, run.Result, run.Summary, run.Error = w.session.store.o.Now().UTC(), f.Result, f.Summary, f.Error
+	run.Finished, run.Result, run.Summary, run.Error = w.session.Now().UTC(), f.Result, f.Summary, f.Error
 	var clusters []byte
 	if f.Clusters != nil {
 		var err error
@@ -155,9 +165,9 @@ func (w *writer) Finish(f state.Finish) error {
 			return err
 		}
 	}
-	return w.do(func(t *txn) error {
+	return w.do(func(t *Txn) error {
 		if clusters != nil {
-			if err := t.put(t.bucket(bucketMeta), []byte(metaClusters), clusters); err != nil {
+			if err := t.put(Meta, []byte(metaClusters), clusters); err != nil {
 				return err
 			}
 		}
@@ -165,3 +175,5 @@ func (w *writer) Finish(f state.Finish) error {
 		return putRun(t, &run)
 	})
 }
+
+func sorted(m map[string][]byte) []string { return slices.Sorted(maps.Keys(m)) }
