@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -161,6 +162,7 @@ func (w *world) setVariables(in Inputs) (ds hcl.Diagnostics) {
 
 // addBlocks turns blocks into nodes and collects what they refer to.
 func (w *world) addBlocks() (ds hcl.Diagnostics) {
+	ds = unsupported(w.module)
 	for _, l := range w.module.SortedLocals() {
 		refs, more := lang.ExprReferences(l.Expr)
 		ds = append(ds, more...)
@@ -184,6 +186,30 @@ func (w *world) addBlocks() (ds hcl.Diagnostics) {
 		more := w.ruleReferences(&out.refs, o.Preconditions)
 		ds = append(ds, more...)
 		w.outputs[o.Name] = out
+	}
+	return ds
+}
+
+// unsupported refuses the blocks that the loader understands and the engine does not yet.
+func unsupported(m *config.Module) (ds hcl.Diagnostics) {
+	refuse := func(what, hint string, at hcl.Range) {
+		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported block", fmt.Sprintf("Blocks of type %q are not supported. They are planned for a later release of meshplan. Until then %s",
+			what, hint), &at))
+	}
+	for _, c := range m.SortedCalls() {
+		refuse("module", "declare the resources in this directory.", c.DeclRange)
+	}
+	for _, c := range m.SortedChecks() {
+		refuse("check", "use a precondition or postcondition of a resource, or a linkerd_gate.", c.DeclRange)
+	}
+	for _, b := range m.Moved {
+		refuse("moved", "use \"meshplan state mv\".", b.DeclRange)
+	}
+	for _, b := range m.Imports {
+		refuse("import", "set on_exists = \"adopt\" on the resource.", b.DeclRange)
+	}
+	for _, b := range m.Removed {
+		refuse("removed", "use \"meshplan state rm\", and then delete the resource block.", b.DeclRange)
 	}
 	return ds
 }

@@ -100,7 +100,7 @@ func (c *Config) autoFiles() ([]string, hcl.Diagnostics) {
 
 // fileAssignments reads a variable file: nothing but `name = constant`.
 func fileAssignments(path string) ([]Assignment, hcl.Diagnostics) {
-	text, file, ds := parseFile(path)
+	text, file, ds := parseFile(path, nil)
 	if file == nil {
 		return nil, ds
 	}

@@ -35,6 +35,18 @@ const (
 	CodeInvalidArgument diag.Code = "config.invalid-argument"
 	// CodeUnknownProvider: a resource chooses a provider configuration that is not declared.
 	CodeUnknownProvider diag.Code = "config.unknown-provider"
+	// CodeModuleSource: the source of a module call is not a directory with configuration.
+	CodeModuleSource diag.Code = "config.module-source"
+	// CodeModuleCycle: a module calls itself, directly or through others.
+	CodeModuleCycle diag.Code = "config.module-cycle"
+	// CodeModuleLimit: the tree of modules is larger than what meshplan reads.
+	CodeModuleLimit diag.Code = "config.module-limit"
+	// CodeProviderPassing: a module call passes too many or too few provider configurations to the module.
+	CodeProviderPassing diag.Code = "config.provider-passing"
+	// CodeRootOnly: a called module has a block or argument that only the root module can have.
+	CodeRootOnly diag.Code = "config.root-only"
+	// CodeStillDeclared: a moved or removed block names something that the configuration still declares.
+	CodeStillDeclared diag.Code = "config.still-declared"
 	// CodeVersion: the running version does not meet required_version.
 	CodeVersion diag.Code = "config.version"
 	// CodeMissingValue: a variable without a default was given no value.

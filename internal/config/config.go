@@ -5,14 +5,14 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// Config is the content of one directory. It is not changed after Load, so it is safe for concurrent use.
+// Config is the content of one directory and of the modules that it calls. It is not changed after Load, so it is safe for concurrent use.
 type Config struct {
 	// Dir is the directory as the caller named it.
 	Dir string
-	// Files are the parsed files by the name that ranges carry: Dir joined with the file's name. They serve source
-	// snippets, so variable files, which may hold secrets, are not among them.
+	// Files are the parsed files of all modules by the name that ranges carry: Dir joined with the module's directory and
+	// the file's name. They serve source snippets, so variable files, which may hold secrets, are not among them.
 	Files map[string]*hcl.File
-	// Hash is the SHA-256, in hex, of the names and contents of the configuration files. Variable files and what
+	// Hash is the SHA-256, in hex, of the names and contents of the configuration files of all modules. Variable files and what
 	// functions read are not part of it.
 	Hash     string
 	Root     *Module

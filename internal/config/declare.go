@@ -54,10 +54,11 @@ func (d *decoder) outputBlock(b *hcl.Block) {
 		return
 	}
 	c := d.content(b.Body, &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "value", Required: true}, {Name: "description"}, {Name: "sensitive"}, {Name: "ephemeral"}, {Name: "depends_on"}},
+		Attributes: []hcl.AttributeSchema{{Name: "value", Required: true}, {Name: "description"}, {Name: "sensitive"}, {Name: "ephemeral"}, {Name: "depends_on"}, {Name: "deprecated"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "precondition"}},
 	})
 	o := &Output{Name: name, DeclRange: b.DefRange, Description: d.constantString(c.Attributes["description"]), DependsOn: d.dependsOn(c.Attributes["depends_on"])}
+	o.Deprecated = d.constantString(c.Attributes["deprecated"])
 	if a := c.Attributes["value"]; a != nil {
 		o.Expr = a.Expr
 	}

@@ -43,7 +43,7 @@ type source struct {
 }
 
 // readSources reads and parses the configuration files of a directory in the order of their names.
-func readSources(dir string) ([]source, hcl.Diagnostics) {
+func readSources(dir string, limit *budget) ([]source, hcl.Diagnostics) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, hcl.Diagnostics{unreadable("Directory cannot be read", dir, err)}
@@ -64,7 +64,7 @@ func readSources(dir string) ([]source, hcl.Diagnostics) {
 	for range min(len(out), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
-				out[i].text, out[i].file, found[i] = parseFile(out[i].path)
+				out[i].text, out[i].file, found[i] = parseFile(out[i].path, limit)
 			}
 		})
 	}
@@ -91,8 +91,11 @@ func noConfiguration(dir string, entries []fs.DirEntry) *hcl.Diagnostic {
 
 // parseFile reads and parses one file. The text and the file are nil when it could not be read; a file with syntax
 // errors holds what could be understood.
-func parseFile(path string) ([]byte, *hcl.File, hcl.Diagnostics) {
+func parseFile(path string, limit *budget) ([]byte, *hcl.File, hcl.Diagnostics) {
 	text, err := readFile(path)
+	if err == nil && limit != nil {
+		err = limit.take(len(text))
+	}
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{unreadable("File cannot be read", path, err)}
 	}

@@ -112,17 +112,16 @@ func invalidDependsOn(detail string, at hcl.Range) *hcl.Diagnostic {
 
 func traversalRoot(t hcl.Traversal) string { return fmt.Sprintf("%q", t.RootName()) }
 
-// unquote turns a quoted reference, as old Terraform wanted it, into the reference.
+// unquote turns a quoted reference, as old Terraform wanted it and as the JSON syntax has it, into the reference.
 func unquote(e hcl.Expression) hcl.Expression {
-	tmpl, ok := e.(*hclsyntax.TemplateExpr)
-	if !ok || !tmpl.IsStringLiteral() {
+	if tmpl, ok := e.(*hclsyntax.TemplateExpr); !jsonString(e) && (!ok || !tmpl.IsStringLiteral()) {
 		return e
 	}
-	v, ds := tmpl.Value(nil)
-	if ds.HasErrors() {
+	v, ds := e.Value(nil)
+	if ds.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
 		return e
 	}
-	r := tmpl.Range()
+	r := e.Range()
 	start := hcl.Pos{Line: r.Start.Line, Column: r.Start.Column + 1, Byte: r.Start.Byte + 1}
 	inner, ds := hclsyntax.ParseExpression([]byte(v.AsString()), r.Filename, start)
 	if ds.HasErrors() {

@@ -1,178 +1,165 @@
 package config
 
 import (
-	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/lang"
 )
 
-// Load reads the configuration in dir. The Config is never nil: with errors it holds everything that could be
-// understood. Every diagnostic has a code, and one about a file's content has a range that lies within that file,
-// which Config.Files holds. The diagnostics are sorted. It costs O(size of the files).
+// Load reads the configuration in dir and in the modules that it calls. The Config is never nil: with errors it holds
+// everything that could be understood. Every diagnostic has a code, and one about a file's content has a range that
+// lies within that file, which Config.Files holds. The diagnostics are sorted. It costs O(size of the files): a
+// directory is read once, however often it is called.
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
-	d := &decoder{options: o, module: newModule(), meta: metaSchema()}
-	d.module.functions = o.Functions
-	if d.module.functions == nil {
-		d.module.functions = lang.Functions(lang.FunctionOptions{BaseDir: dir})
+	l := &loader{
+		options: o, limits: defaultLimits(), functions: o.Functions,
+		cfg: &Config{Dir: dir, Files: map[string]*hcl.File{}}, loaded: map[string]*loadedModule{},
 	}
-	sources, ds := readSources(dir)
-	d.diags = ds
-	cfg := &Config{Dir: dir, Files: make(map[string]*hcl.File, len(sources)), Hash: hashSources(sources), Root: d.module}
+	if l.functions == nil {
+		l.functions = lang.Functions(lang.FunctionOptions{BaseDir: dir})
+	}
+	l.budget = newBudget(l.limits.bytes)
+	l.cfg.Root = l.directory(".", nil).module
+	l.cfg.Hash = hashSources(l.sources)
+	return l.cfg, diag.Sort(clamped(l.diags, l.cfg.Files))
+}
+
+// loader reads a tree of modules.
+type loader struct {
+	options   Options
+	limits    limits
+	functions map[string]function.Function
+	cfg       *Config
+	loaded    map[string]*loadedModule // by Module.Dir
+	chain     []*loadedModule          // those whose calls are being followed, from the root
+	budget    *budget
+	tooHeavy  bool     // the limit of declarations was reported
+	sources   []source // of all modules, each named relative to Config.Dir
+	diags     hcl.Diagnostics
+}
+
+// loadedModule is a directory that has been read.
+type loadedModule struct {
+	module *Module
+	// real is the directory without symbolic links, which tells whether a module leads back to itself.
+	real string
+	// incomplete says that some of the text was not understood, so that what seems to be missing may be there.
+	incomplete bool
+	// weight counts the declarations in it and in what it calls, each call by itself.
+	weight int
+	// ownProvider is the first provider block in it or in what it calls, nil when there is none.
+	ownProvider *hcl.Range
+}
+
+// directory reads the directory rel and everything that it calls; by is nil for the root.
+func (l *loader) directory(rel string, by *ModuleCall) *loadedModule {
+	dir := filepath.Join(l.cfg.Dir, filepath.FromSlash(rel))
+	m := &loadedModule{module: newModule(rel), real: realPath(dir)}
+	m.module.functions = l.functions
+	l.loaded[rel] = m
+	sources, ds := readSources(dir, l.budget)
+	if by != nil {
+		ds = asCalled(ds, by)
+	}
+	m.incomplete = ds.HasErrors()
+	d := &decoder{options: l.options, module: m.module, meta: metaSchema(), root: by == nil, settings: &Settings{}, addresses: newAddresses(), diags: ds}
 	for _, s := range sources {
+		s.name = path.Join(rel, s.name)
+		l.sources = append(l.sources, s)
 		switch {
 		case s.file != nil:
-			cfg.Files[s.path] = s.file
+			l.cfg.Files[s.path] = s.file
 			d.file(s.file.Body)
 		case s.text != nil:
-			cfg.Files[s.path] = &hcl.File{Bytes: s.text, Body: hcl.EmptyBody()}
+			l.cfg.Files[s.path] = &hcl.File{Bytes: s.text, Body: hcl.EmptyBody()}
 		}
 	}
-	d.crossCheck()
-	cfg.Settings = d.settings
-	return cfg, diag.Sort(clamped(d.diags, cfg.Files))
-}
-
-// decoder turns the blocks of all files into one module.
-type decoder struct {
-	options  Options
-	module   *Module
-	settings Settings
-	// onFailureRange is where on_failure was set, for a second one.
-	onFailureRange hcl.Range
-	diags          hcl.Diagnostics
-	meta           *hcl.BodySchema // of every resource block
-}
-
-// A blockKind is a block at the top level of a file.
-type blockKind struct {
-	labels []string
-	// decode reads the block; nil means that the block is known but not supported, for which hint says what to do.
-	decode func(*decoder, *hcl.Block)
-	hint   string
-}
-
-// blockKinds are the blocks at the top level of a file. To support another one is to give it a decode function.
-func blockKinds() map[string]blockKind {
-	const later = "They are planned for a later release of meshplan. "
-	return map[string]blockKind{
-		"meshplan": {decode: (*decoder).settingsBlock},
-		"provider": {labels: []string{"name"}, decode: (*decoder).providerBlock},
-		"variable": {labels: []string{"name"}, decode: (*decoder).variableBlock},
-		"locals":   {decode: (*decoder).localsBlock},
-		"output":   {labels: []string{"name"}, decode: (*decoder).outputBlock},
-		"resource": {labels: []string{"type", "name"}, decode: (*decoder).resourceBlock},
-		"data":     {labels: []string{"type", "name"}, decode: (*decoder).resourceBlock},
-		"module":   {labels: []string{"name"}, hint: later + "Until then declare the resources in this directory."},
-		"check":    {labels: []string{"name"}, hint: later + "Until then use a precondition or postcondition of a resource, or a linkerd_gate."},
-		"moved":    {hint: later + "Until then use \"meshplan state mv\"."},
-		"import":   {hint: later + "Until then set on_exists = \"adopt\" on the resource."},
-		"removed":  {hint: later + "Until then use \"meshplan state rm\", and then delete the resource block."},
-		"terraform": {hint: "They belong to Terraform. Settings stand in a block \"meshplan\" here, as in meshplan { required_version = \">= 0.1\" }; " +
-			"providers are compiled in and need no required_providers."},
-		"ephemeral": {labels: []string{"type", "name"}, hint: "Use a variable with ephemeral = true for values that must not be stored."},
-		"provisioner": {labels: []string{"type"}, hint: "meshplan runs no commands during apply, because their effects could be neither planned nor undone. " +
-			"Use a resource, or run the command before or after meshplan."},
+	d.movedCircles()
+	if by == nil {
+		l.cfg.Settings = *d.settings
 	}
+	l.diags = append(l.diags, d.diags...)
+	l.calls(m)
+	check := &moduleCheck{loader: l, loadedModule: m, root: by == nil}
+	check.run()
+	return m
 }
 
-// file decodes the blocks of one file.
-func (d *decoder) file(body hcl.Body) {
-	kinds := blockKinds()
-	schema := &hcl.BodySchema{}
-	for _, name := range sortedKeys(kinds) {
-		schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: name, LabelNames: kinds[name].labels})
+// calls loads what the calls of a module name, and adds up the weight.
+func (l *loader) calls(m *loadedModule) {
+	own := m.module
+	m.weight = 1 + len(own.Variables) + len(own.Locals) + len(own.Outputs) + len(own.Resources) + len(own.Checks)
+	for _, p := range own.SortedProviders() {
+		m.ownProvider = &p.DeclRange
+		break
 	}
-	content := d.content(body, schema)
-	for _, b := range content.Blocks {
-		kind := kinds[b.Type]
-		if kind.decode == nil {
-			d.report(diag.Error(CodeUnsupported, "Unsupported block", fmt.Sprintf("Blocks of type %q are not supported. %s", b.Type, kind.hint), b.DefRange.Ptr()))
+	l.chain = append(l.chain, m)
+	defer func() { l.chain = l.chain[:len(l.chain)-1] }()
+	for _, c := range own.SortedCalls() {
+		if c.Source == "" {
+			continue // diagnosed
+		}
+		child := l.called(own, c)
+		if child == nil {
 			continue
 		}
-		if d.labelsValid(b) {
-			kind.decode(d, b)
+		if m.weight += child.weight; m.weight > l.limits.weight {
+			if !l.tooHeavy {
+				l.report(moduleLimit("With every call counted by itself, the modules hold more than %d declarations.", l.limits.weight, c))
+			}
+			l.tooHeavy, m.weight = true, 0
+			continue
+		}
+		c.Module = child.module
+		if m.ownProvider == nil {
+			m.ownProvider = child.ownProvider
 		}
 	}
 }
 
-// crossCheck looks for mistakes that only the whole module shows.
-func (d *decoder) crossCheck() {
-	for _, r := range d.module.SortedResources() {
-		if _, ok := d.module.Providers[r.Provider]; ok || !strings.Contains(r.Provider, ".") {
-			continue // without an alias the provider needs no block
-		}
-		name, alias, _ := strings.Cut(r.Provider, ".")
-		detail := fmt.Sprintf("There is no provider configuration %s. Add a block: provider %q { alias = %q }.%s", r.Provider, name, alias,
-			diag.Suggest(r.Provider, sortedKeys(d.module.Providers)))
-		d.report(diag.Error(CodeUnknownProvider, "Unknown provider configuration", detail, r.ProviderRange.Ptr()))
+// called loads the module that a call names; nil means that it was diagnosed.
+func (l *loader) called(by *Module, c *ModuleCall) *loadedModule {
+	rel := path.Join(by.Dir, c.Source)
+	real := realPath(filepath.Join(l.cfg.Dir, filepath.FromSlash(rel)))
+	if i := slices.IndexFunc(l.chain, func(m *loadedModule) bool { return m.module.Dir == rel || real != "" && m.real == real }); i >= 0 {
+		l.report(moduleCycle(l.chain[i:], c))
+		return nil
 	}
+	if m := l.loaded[rel]; m != nil {
+		return m
+	}
+	switch {
+	case len(l.chain) >= l.limits.depth:
+		l.report(moduleLimit("Modules call each other more than %d levels deep.", l.limits.depth, c))
+		return nil
+	case len(l.loaded) >= l.limits.directories:
+		l.report(moduleLimit("The configuration has more than %d directories.", l.limits.directories, c))
+		return nil
+	}
+	if d := notADirectory(filepath.Join(l.cfg.Dir, filepath.FromSlash(rel)), c); d != nil {
+		l.report(d)
+		return nil
+	}
+	return l.directory(rel, c)
 }
 
-// labelsValid checks that labels are names. A label that a reference could not be written with is refused.
-func (d *decoder) labelsValid(b *hcl.Block) bool {
-	for i, l := range b.Labels {
-		if !hclsyntax.ValidIdentifier(l) {
-			d.report(diag.Error(CodeInvalidName, "Invalid name", fmt.Sprintf("The name %q cannot be used: a name starts with a letter or an underscore, "+
-				"followed by letters, digits, underscores and dashes.", l), b.LabelRanges[i].Ptr()))
-			return false
-		}
-	}
-	return true
-}
+func (l *loader) report(ds ...*hcl.Diagnostic) { l.diags = append(l.diags, ds...) }
 
-// content reads a body of which nothing may be left over.
-func (d *decoder) content(body hcl.Body, s *hcl.BodySchema) *hcl.BodyContent {
-	c, ds := body.Content(s)
-	for _, found := range coded(ds, CodeSyntax) {
-		d.report(suggested(found, s))
+// realPath follows symbolic links; empty means that the directory does not exist.
+func realPath(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
 	}
-	return c
-}
-
-// suggested adds a "did you mean" where HCL found none, and what to do about an argument outside of every block.
-func suggested(d *hcl.Diagnostic, s *hcl.BodySchema) *hcl.Diagnostic {
-	_, rest, _ := strings.Cut(d.Detail, `"`)
-	name, _, ok := strings.Cut(rest, `"`)
-	code := diag.CodeOf(d)
-	if !ok || code != CodeUnknownArgument && code != CodeUnknownBlock || strings.Contains(d.Detail, "Did you mean") {
-		return d
+	real, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return ""
 	}
-	if len(s.Attributes) == 0 && code == CodeUnknownArgument {
-		d.Detail += " Values that several blocks use stand in a block \"locals\"."
-		return d
-	}
-	var names []string
-	for _, a := range s.Attributes {
-		names = append(names, a.Name)
-	}
-	for _, b := range s.Blocks {
-		names = append(names, b.Type)
-	}
-	d.Detail += diag.Suggest(name, names)
-	return d
-}
-
-func (d *decoder) report(ds ...*hcl.Diagnostic) { d.diags = append(d.diags, ds...) }
-
-// duplicate reports a second declaration of one name.
-func (d *decoder) duplicate(what, name string, second, first hcl.Range) {
-	d.report(diag.Error(CodeDuplicate, "Duplicate "+what, fmt.Sprintf("%s %q is declared already, at %s:%d,%d. Rename or remove one of them.",
-		upperFirst(what), name, first.Filename, first.Start.Line, first.Start.Column), second.Ptr()))
-}
-
-func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
+	return real
 }

@@ -23,6 +23,9 @@ type Module struct {
 	Resources map[addr.Resource]*Resource
 	// Providers is keyed by Resource.Provider: `kubernetes`, or `kubernetes.east` for an alias.
 	Providers map[string]*ProviderConfig
+	// ConfigurationAliases are the provider configurations that callers must pass, by the key under which resources
+	// name them. In the root module, which nobody calls, they have no meaning.
+	ConfigurationAliases map[string]hcl.Range
 	// Calls are the `module` blocks.
 	Calls map[string]*ModuleCall
 	// Checks are the `check` blocks.
@@ -53,7 +56,9 @@ type Output struct {
 	Ephemeral     bool
 	DependsOn     []lang.Reference
 	Preconditions []*CheckRule
-	DeclRange     hcl.Range
+	// Deprecated says what to use instead; a caller that refers to the output is warned. Empty means that it is not.
+	Deprecated string
+	DeclRange  hcl.Range
 }
 
 // ProviderConfig is one `provider` block.
@@ -81,9 +86,9 @@ type CheckRule struct {
 	Range hcl.Range
 }
 
-func newModule() *Module {
+func newModule(dir string) *Module {
 	return &Module{
-		Dir:       ".",
+		Dir:       dir,
 		Variables: make(map[string]*Variable),
 		Locals:    make(map[string]*Local),
 		Outputs:   make(map[string]*Output),
@@ -91,6 +96,8 @@ func newModule() *Module {
 		Providers: make(map[string]*ProviderConfig),
 		Calls:     make(map[string]*ModuleCall),
 		Checks:    make(map[string]*Check),
+
+		ConfigurationAliases: make(map[string]hcl.Range),
 	}
 }
 
@@ -108,6 +115,9 @@ func (m *Module) SortedProviders() []*ProviderConfig { return sortedByKey(m.Prov
 
 // SortedCalls returns the module calls by name.
 func (m *Module) SortedCalls() []*ModuleCall { return sortedByKey(m.Calls) }
+
+// SortedChecks returns the check blocks by name.
+func (m *Module) SortedChecks() []*Check { return sortedByKey(m.Checks) }
 
 // SortedResources returns managed resources and data sources in the order of their addresses.
 func (m *Module) SortedResources() []*Resource {

@@ -27,6 +27,15 @@ type ModuleCall struct {
 	DeclRange, Range hcl.Range
 }
 
+// CallerProvider returns the caller's key of the provider configuration that the called module knows as key: the one that
+// is passed, or else the default one, which is inherited.
+func (c *ModuleCall) CallerProvider(key string) string {
+	if p, ok := c.Providers[key]; ok {
+		return p.Key
+	}
+	return key
+}
+
 // PassedProvider is one entry of `providers` in a module call.
 type PassedProvider struct {
 	Key   string // of the caller

@@ -41,6 +41,31 @@ func MetaArguments() []string {
 
 // resourceBlock reads a `resource` or `data` block.
 func (d *decoder) resourceBlock(b *hcl.Block) {
+	r := d.resource(b)
+	if r == nil {
+		return
+	}
+	first, ok := d.module.Resources[r.Addr]
+	what := "resource"
+	var at hcl.Range
+	if ok {
+		at = first.DeclRange
+	}
+	if r.Addr.Mode == addr.Data {
+		what = "data source"
+		if inner, inCheck := d.addresses.checkData[r.Addr]; inCheck {
+			at, ok = inner, true
+		}
+	}
+	if ok {
+		d.duplicate(what, r.Addr.String(), b.DefRange, at)
+		return
+	}
+	d.module.Resources[r.Addr] = r
+}
+
+// resource reads the content of a `resource` or `data` block; nil means that it cannot have its type.
+func (d *decoder) resource(b *hcl.Block) *Resource {
 	r := &Resource{
 		Addr:      addr.Resource{Mode: addr.Managed, Type: b.Labels[0], Name: b.Labels[1]},
 		DeclRange: b.DefRange,
@@ -52,20 +77,12 @@ func (d *decoder) resourceBlock(b *hcl.Block) {
 	if lang.IsReserved(r.Addr.Type) {
 		d.report(diag.Error(CodeInvalidName, "Invalid resource type", fmt.Sprintf("The name %q has a meaning of its own in references, so it cannot be a resource type.",
 			r.Addr.Type), b.LabelRanges[0].Ptr()))
-		return
-	}
-	if first, ok := d.module.Resources[r.Addr]; ok {
-		what := "resource"
-		if r.Addr.Mode == addr.Data {
-			what = "data source"
-		}
-		d.duplicate(what, r.Addr.String(), b.DefRange, first.DeclRange)
-		return
+		return nil
 	}
 	c, rest, ds := b.Body.PartialContent(d.meta)
 	d.report(coded(ds, CodeSyntax)...)
 	r.Body = rest
-	d.repetition(r, c.Attributes)
+	r.Count, r.ForEach, r.Enabled = d.repetition(c.Attributes)
 	r.DependsOn = d.dependsOn(c.Attributes["depends_on"])
 	d.providerOf(r, c.Attributes["provider"])
 	first := make(map[string]hcl.Range)
@@ -74,8 +91,7 @@ func (d *decoder) resourceBlock(b *hcl.Block) {
 		first[inner.Type] = inner.DefRange
 		switch {
 		case inner.Type == "provisioner" || inner.Type == "connection":
-			d.report(diag.Error(CodeUnsupported, "Unsupported block", "meshplan runs no commands during apply, because their effects could be neither planned nor undone. "+
-				"Use a resource, or run the command before or after meshplan.", inner.DefRange.Ptr()))
+			d.report(noCommands(inner))
 		case repeated:
 			d.duplicate("block", inner.Type, inner.DefRange, at)
 		case inner.Type == "lifecycle":
@@ -84,7 +100,13 @@ func (d *decoder) resourceBlock(b *hcl.Block) {
 			d.timeouts(r, inner)
 		}
 	}
-	d.module.Resources[r.Addr] = r
+	return r
+}
+
+// noCommands refuses provisioners.
+func noCommands(b *hcl.Block) *hcl.Diagnostic {
+	return diag.Error(CodeUnsupported, "Unsupported block", "meshplan runs no commands during apply, because their effects could be neither planned nor undone. "+
+		"Use a resource, or run the command before or after meshplan.", b.DefRange.Ptr())
 }
 
 // wholeRange covers a block to its closing brace. In JSON there is no more than the header.
@@ -96,7 +118,7 @@ func wholeRange(b *hcl.Block) hcl.Range {
 }
 
 // repetition reads count, for_each and enabled, which exclude one another.
-func (d *decoder) repetition(r *Resource, attrs hcl.Attributes) {
+func (d *decoder) repetition(attrs hcl.Attributes) (count, forEach, enabled hcl.Expression) {
 	var given []*hcl.Attribute
 	for _, name := range []string{"count", "for_each", "enabled"} {
 		if a := attrs[name]; a != nil {
@@ -113,13 +135,14 @@ func (d *decoder) repetition(r *Resource, attrs hcl.Attributes) {
 	for _, a := range given[:min(len(given), 1)] {
 		switch a.Name {
 		case "count":
-			r.Count = a.Expr
+			count = a.Expr
 		case "for_each":
-			r.ForEach = a.Expr
+			forEach = a.Expr
 		case "enabled":
-			r.Enabled = a.Expr
+			enabled = a.Expr
 		}
 	}
+	return count, forEach, enabled
 }
 
 // providerOf finds the provider configuration: chosen by a reference, or the default one of the type's prefix.
@@ -129,26 +152,16 @@ func (d *decoder) providerOf(r *Resource, a *hcl.Attribute) {
 	if a == nil {
 		return
 	}
-	t, ds := hcl.AbsTraversalForExpr(unquote(a.Expr))
-	ok := !ds.HasErrors() && len(t) <= 2
-	var alias string
-	if ok && len(t) == 2 {
-		var step hcl.TraverseAttr
-		step, ok = t[1].(hcl.TraverseAttr)
-		alias = step.Name
-	}
-	if !ok {
+	key, name, ok := providerKey(a.Expr)
+	switch {
+	case !ok:
 		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("The argument \"provider\" names a provider configuration, as in %s or %s.east. "+
 			"It cannot be computed.", own, own), a.Expr.Range().Ptr()))
-		return
-	}
-	if t.RootName() != own {
-		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("Resources of type %s belong to the provider %q, not to %q.", r.Addr.Type, own, t.RootName()),
+	case name != own:
+		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("Resources of type %s belong to the provider %q, not to %q.", r.Addr.Type, own, name),
 			a.Expr.Range().Ptr()))
-		return
-	}
-	if r.ProviderRange = a.Expr.Range(); alias != "" {
-		r.Provider += "." + alias
+	default:
+		r.Provider, r.ProviderRange = key, a.Expr.Range()
 	}
 }
 

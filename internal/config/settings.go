@@ -15,7 +15,7 @@ func (d *decoder) settingsBlock(b *hcl.Block) {
 		Attributes: []hcl.AttributeSchema{{Name: "required_version"}, {Name: "on_failure"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "required_providers"}},
 	})
-	s := &d.settings
+	s := d.settings
 	if a := c.Attributes["required_version"]; a != nil {
 		if s.RequiredVersion != "" {
 			d.duplicate("argument", a.Name, a.NameRange, s.RequiredRange)
@@ -27,6 +27,8 @@ func (d *decoder) settingsBlock(b *hcl.Block) {
 	if a := c.Attributes["on_failure"]; a != nil {
 		if s.OnFailure != "" {
 			d.duplicate("argument", a.Name, a.NameRange, d.onFailureRange)
+		} else if !d.root {
+			d.report(diag.Error(CodeRootOnly, "Setting in a called module", "What follows a failure is decided by the root module, for the whole run. Remove this argument.", a.NameRange.Ptr()))
 		} else if v := OnFailure(d.constantString(a)); v == OnFailureStop || v == OnFailureRollback {
 			s.OnFailure, d.onFailureRange = v, a.NameRange
 		} else if v != "" {
@@ -37,8 +39,9 @@ func (d *decoder) settingsBlock(b *hcl.Block) {
 	for _, inner := range c.Blocks {
 		switch {
 		case inner.Type == "required_providers":
-			d.report(diag.Error(CodeUnsupported, "Unsupported block", "Providers are compiled into meshplan, so required_providers is not needed. Remove the block.",
-				inner.DefRange.Ptr()))
+			d.requiredProviders(inner)
+		case !d.root:
+			d.report(diag.Error(CodeRootOnly, "Backend in a called module", "The state is that of the root module, and called modules have a part in it. Remove this block.", inner.DefRange.Ptr()))
 		case s.Backend != "":
 			d.duplicate("backend", inner.Labels[0], inner.DefRange, s.BackendRange)
 		case inner.Labels[0] != "local" && inner.Labels[0] != "kubernetes":

@@ -21,7 +21,9 @@ type Variable struct {
 	Sensitive   bool
 	Ephemeral   bool
 	Validations []*CheckRule
-	DeclRange   hcl.Range
+	// Deprecated says what to use instead; whoever gives a value is warned. Empty means that the variable is not.
+	Deprecated string
+	DeclRange  hcl.Range
 }
 
 // Required reports whether a value must be given.

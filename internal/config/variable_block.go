@@ -26,10 +26,11 @@ func (d *decoder) variableBlock(b *hcl.Block) {
 		return
 	}
 	c := d.content(b.Body, &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "default"}, {Name: "description"}, {Name: "ephemeral"}, {Name: "nullable"}, {Name: "sensitive"}, {Name: "type"}},
+		Attributes: []hcl.AttributeSchema{{Name: "default"}, {Name: "deprecated"}, {Name: "description"}, {Name: "ephemeral"}, {Name: "nullable"}, {Name: "sensitive"}, {Name: "type"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
 	})
-	v := &Variable{Name: name, Type: cty.DynamicPseudoType, DeclRange: b.DefRange, Description: d.constantString(c.Attributes["description"])}
+	v := &Variable{Name: name, Type: cty.DynamicPseudoType, DeclRange: b.DefRange, Description: d.constantString(c.Attributes["description"]),
+		Deprecated: d.constantString(c.Attributes["deprecated"])}
 	v.Sensitive, _ = d.constantBool(c.Attributes["sensitive"], false)
 	v.Ephemeral, _ = d.constantBool(c.Attributes["ephemeral"], false)
 	v.Nullable, _ = d.constantBool(c.Attributes["nullable"], true)

@@ -17,7 +17,8 @@ import (
 const (
 	// CodeInvalidValue: an attribute's value has the right type but is not allowed.
 	CodeInvalidValue diag.Code = "config.invalid-value"
-	// CodeDeprecated: an attribute is deprecated; the text says what to use instead.
+	// CodeDeprecated: a value is given to an attribute, or to a variable of a module, that is deprecated; the text says what to
+	// use instead.
 	CodeDeprecated diag.Code = "config.deprecated"
 	// CodeComputed: configuration sets an attribute that only the provider can set.
 	CodeComputed diag.Code = "config.computed"
