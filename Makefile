@@ -8,7 +8,7 @@ SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' !
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build demo test test-sandbox race bench check fmt tidy generate clean
+.PHONY: help build demo test test-sandbox race bench conformance check fmt tidy generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile internal/sandbox/build.mk
@@ -33,6 +33,9 @@ race: $(BIN)/sandbox ## run the tests with the race detector
 
 bench: $(BIN)/meshplan $(BIN)/sandbox ## measure against the budgets: ratios side by side, medians
 	MESHPLAN_BENCH=1 $(GO) test -count=1 -timeout 60m -v ./internal/bench
+
+conformance: ## compare the language with the terraform or tofu on this machine (TERRAFORM=path), if there is one
+	MESHPLAN_CONFORMANCE=1 $(GO) test -count=1 -v -run '^TestTerraform' ./internal/conformance
 
 check: ## formatting, vet, staticcheck, tidy and generate: everything but the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run make fmt"; exit 1; }

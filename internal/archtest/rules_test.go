@@ -49,6 +49,7 @@ var rooms = []room{
 	{path: "providers/linkerd/env/meshtest", imports: []string{"..."}},
 	{path: "internal/golden", imports: []string{"..."}},
 	{path: "internal/bench", imports: []string{"..."}},
+	{path: "internal/conformance", imports: []string{"..."}},
 	{path: "internal/archtest", imports: []string{"..."}},
 }
 
@@ -59,7 +60,7 @@ const (
 
 // testSupport are the rooms that exist for tests: product code must not import them, and what is asked of product code
 // is not asked of them.
-var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench"}
+var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench", "internal/conformance"}
 
 // forTests is what test files may import as well, wherever they are.
 var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore", "state/statetest"}, testSupport...)

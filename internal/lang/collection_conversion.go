@@ -2,6 +2,7 @@ package lang
 
 import (
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
@@ -9,15 +10,14 @@ import (
 // toCollection is tolist, tomap or toset. The general conversion looks for a common type of all elements by comparing
 // them pairwise; a tuple or object whose elements have one type already, which is what a `for` expression usually gives,
 // is converted at a cost of O(elements).
+//
+// Marks inside the argument stay inside the result, where that has a place for them: a set has none for its elements.
 func toCollection(wanted cty.Type, build func(cty.Value) cty.Value) function.Function {
 	uniform := func(v cty.Value) (cty.Value, bool) { return uniform(v, wanted.IsMapType()) }
 	general := stdlib.MakeToFunc(wanted)
-	params := general.Params()
 	return function.New(&function.Spec{
-		Description: general.Description(),
 		Params: []function.Parameter{{
-			Name: params[0].Name, Type: params[0].Type, AllowNull: params[0].AllowNull, AllowUnknown: params[0].AllowUnknown,
-			AllowMarked: params[0].AllowMarked, AllowDynamicType: params[0].AllowDynamicType,
+			Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowMarked: true, AllowDynamicType: true,
 		}},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			if v, ok := uniform(args[0]); ok {
@@ -25,12 +25,16 @@ func toCollection(wanted cty.Type, build func(cty.Value) cty.Value) function.Fun
 			}
 			return general.ReturnTypeForValues(args)
 		},
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
 			if v, ok := uniform(args[0]); ok {
 				_, marks := args[0].Unmark()
 				return build(v).WithMarks(marks), nil
 			}
-			return general.Call(args)
+			v, err := convert.Convert(args[0], t)
+			if err != nil {
+				return general.Call(args) // its messages are made for explicit conversions
+			}
+			return v, nil
 		},
 	})
 }

@@ -38,6 +38,9 @@ func base64GzipFunction() function.Function {
 		if _, err := w.Write([]byte(a[0])); err != nil {
 			return cty.NilVal, err
 		}
+		if err := w.Flush(); err != nil { // as Terraform does: the same text gives the same bytes
+			return cty.NilVal, err
+		}
 		if err := w.Close(); err != nil {
 			return cty.NilVal, err
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -74,6 +75,46 @@ func TestConfinement(t *testing.T) {
 		if got, err := Functions(FunctionOptions{BaseDir: dir})["fileexists"].Call([]cty.Value{cty.StringVal(path)}); err == nil {
 			t.Errorf("fileexists(%q) = %#v", path, got)
 		}
+	}
+}
+
+// A module outside of the root module's directory may be read as well, by the way that path.module gives, and nothing
+// beside it.
+func TestConfinementOfModules(t *testing.T) {
+	parent := t.TempDir()
+	root, shared := filepath.Join(parent, "rollout"), filepath.Join(parent, "shared", "mesh")
+	put(t, root, "in.txt", "root")
+	put(t, root, "modules/a/in.txt", "below")
+	put(t, shared, "in.txt", "shared")
+	put(t, shared, "sub/deep.txt", "deep")
+	put(t, parent, "shared/secret.txt", "hunter2")
+	put(t, parent, "secret.txt", "hunter2")
+	for link, target := range map[string]string{"out": "../secret.txt", "up": "..", "sub/up": "../..", "here": "sub"} {
+		if err := os.Symlink(target, filepath.Join(shared, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fs := Functions(FunctionOptions{BaseDir: root, AlsoBelow: []string{filepath.Join(root, "modules", "a"), shared}})
+	for path, want := range map[string]string{
+		"in.txt": "root", "modules/a/in.txt": "below", "modules/a/../../in.txt": "root", "../shared/mesh/in.txt": "shared", "./../shared/./mesh//in.txt": "shared",
+		"../shared/mesh/sub/deep.txt": "deep", "../shared/mesh/sub/../in.txt": "shared", "../shared/mesh/here/deep.txt": "deep", "../shared/mesh/here/../in.txt": "shared",
+	} {
+		if got, err := fs["file"].Call([]cty.Value{cty.StringVal(path)}); err != nil || got.AsString() != want {
+			t.Errorf("file(%q) = %#v, %v; want %q", path, got, err, want)
+		}
+	}
+	for _, path := range []string{"../secret.txt", "../shared/secret.txt", "../shared/mesh/../secret.txt", "../shared/mesh/out", "../shared/mesh/up/secret.txt", "../shared/mesh/sub/up/secret.txt",
+		"../shared/mesh/../mesh/in.txt", "../shared/mesh", "../shared/meshes/in.txt", "../shared", filepath.Join(shared, "in.txt"), "modules/a/../../../secret.txt", "../rollout/in.txt"} {
+		if got, err := fs["file"].Call([]cty.Value{cty.StringVal(path)}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("file(%q) = %#v, %v", path, got, err)
+		}
+	}
+	got, err := fs["fileset"].Call([]cty.Value{cty.StringVal("../shared/mesh"), cty.StringVal("**/*.txt")})
+	if want := cty.SetVal([]cty.Value{cty.StringVal("in.txt"), cty.StringVal("sub/deep.txt")}); err != nil || !got.RawEquals(want) {
+		t.Errorf("fileset = %#v, %v", got, err)
+	}
+	if _, err := fs["file"].Call([]cty.Value{cty.StringVal("absent.txt")}); err == nil || !strings.Contains(err.Error(), "path.module") {
+		t.Errorf("the error does not say where paths start: %v", err)
 	}
 }
 
@@ -152,7 +193,8 @@ func TestCertificate(t *testing.T) {
 	}
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(255), Subject: pkix.Name{CommonName: "root.linkerd.cluster.local"}, NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"a.b"}, URIs: []*url.URL{{Scheme: "spiffe", Host: "x"}},
+		NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"a.b"}, SubjectKeyId: []byte{1, 254},
+		IPAddresses: []net.IP{net.IPv4(10, 0, 0, 1)}, URIs: []*url.URL{{Scheme: "spiffe", Host: "x"}},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
@@ -174,6 +216,8 @@ func TestCertificate(t *testing.T) {
 		"subject": cty.StringVal("CN=root.linkerd.cluster.local"), "issuer": cty.StringVal("CN=root.linkerd.cluster.local"),
 		"not_before": cty.StringVal("2026-01-01T00:00:00Z"), "not_after": cty.StringVal("2036-01-01T00:00:00Z"), "serial_number": cty.StringVal("255"),
 		"fingerprint_sha256": cty.StringVal(hex.EncodeToString(sum[:])), "is_ca": cty.True,
+		"key_algorithm": cty.StringVal("ECDSA"), "key_bits": cty.NumberIntVal(256), "signature_algorithm": cty.StringVal("ECDSA-SHA256"),
+		"subject_key_id": cty.StringVal("01fe"), "authority_key_id": cty.StringVal(""), "ip_addresses": cty.ListVal([]cty.Value{cty.StringVal("10.0.0.1")}),
 		"dns_names": cty.ListVal([]cty.Value{cty.StringVal("a.b")}), "uris": cty.ListVal([]cty.Value{cty.StringVal("spiffe://x")}),
 	})
 	if !got.RawEquals(want) {

@@ -15,9 +15,13 @@ import (
 
 // FunctionOptions says what functions may see of the world.
 type FunctionOptions struct {
-	// BaseDir is the only directory from which functions may read, symbolic links included. Relative paths start
-	// there. Empty means that there are no files: every function that reads one reports an error.
+	// BaseDir is the directory of the root module, from which functions may read, symbolic links included. Relative
+	// paths start there. Empty means that there are no files: every function that reads one reports an error.
 	BaseDir string
+	// AlsoBelow are further directories from which functions may read: the one of the module whose expression runs,
+	// when it is not below BaseDir. Like BaseDir they are absolute or relative to the working directory; expressions
+	// name files in them by a path relative to BaseDir, which is what path.module gives.
+	AlsoBelow []string
 	// Now gives the time of the plan for plantimestamp. It is called at every use, so it must return the same time
 	// during one run. Nil makes plantimestamp unknown, as it is while validating.
 	Now func() time.Time
@@ -30,11 +34,11 @@ const MaxFileBytes = 16 << 20
 const maxResultBytes = 64 << 20
 
 // Functions returns the functions of the language by name: those of Terraform with the same results, less those that
-// would make every plan differ, plus manifests and x509_certificate. The map belongs to the caller; the functions are
-// safe for concurrent use.
+// would make every plan differ, plus manifests and x509_certificate. Each is there under its name and under
+// `core::name`. The map belongs to the caller; the functions are safe for concurrent use.
 func Functions(o FunctionOptions) map[string]function.Function {
-	all := make(map[string]function.Function, 128)
-	files := confined{dir: o.BaseDir}
+	all := make(map[string]function.Function, 256)
+	files := newConfined(o.BaseDir, o.AlsoBelow)
 	for _, group := range []map[string]function.Function{
 		numericFunctions(), stringFunctions(), collectionFunctions(), encodingFunctions(), hashFunctions(files), fileFunctions(files),
 		timeFunctions(o.Now), networkFunctions(), conversionFunctions(), refusedFunctions(),
@@ -49,8 +53,18 @@ func Functions(o FunctionOptions) map[string]function.Function {
 			all[name] = guarded(f, checks[name])
 		}
 	}
+	addNamespace(all)
 	addTemplates(all, files, 0)
 	return maps.Clone(all) // templates go on using all
+}
+
+// namespace is what Terraform calls the functions of the language itself.
+const namespace = "core::"
+
+func addNamespace(all map[string]function.Function) {
+	for _, name := range slices.Collect(maps.Keys(all)) {
+		all[namespace+name] = all[name]
+	}
 }
 
 // argumentChecks are the limits on arguments with which a function would fill the memory.
@@ -125,7 +139,7 @@ func collectionFunctions() map[string]function.Function {
 		"coalescelist":    stdlib.CoalesceListFunc,
 		"compact":         stdlib.CompactFunc,
 		"concat":          stdlib.ConcatFunc,
-		"contains":        stdlib.ContainsFunc,
+		"contains":        containsFunction(),
 		"distinct":        stdlib.DistinctFunc,
 		"element":         stdlib.ElementFunc,
 		"flatten":         stdlib.FlattenFunc,
@@ -152,17 +166,19 @@ func collectionFunctions() map[string]function.Function {
 
 func encodingFunctions() map[string]function.Function {
 	return map[string]function.Function{
-		"base64decode": base64DecodeFunction(),
-		"base64encode": base64EncodeFunction(),
-		"base64gunzip": base64GunzipFunction(),
-		"base64gzip":   base64GzipFunction(),
-		"csvdecode":    stdlib.CSVDecodeFunc,
-		"jsondecode":   stdlib.JSONDecodeFunc,
-		"jsonencode":   stdlib.JSONEncodeFunc,
-		"urldecode":    urlDecodeFunction(),
-		"urlencode":    urlEncodeFunction(),
-		"yamldecode":   ctyyaml.YAMLDecodeFunc,
-		"yamlencode":   ctyyaml.YAMLEncodeFunc,
+		"base64decode":     base64DecodeFunction(),
+		"base64encode":     base64EncodeFunction(),
+		"base64gunzip":     base64GunzipFunction(),
+		"base64gzip":       base64GzipFunction(),
+		"csvdecode":        stdlib.CSVDecodeFunc,
+		"jsondecode":       stdlib.JSONDecodeFunc,
+		"jsonencode":       stdlib.JSONEncodeFunc,
+		"textdecodebase64": textDecodeFunction(),
+		"textencodebase64": textEncodeFunction(),
+		"urldecode":        urlDecodeFunction(),
+		"urlencode":        urlEncodeFunction(),
+		"yamldecode":       yamlDecodeFunction(),
+		"yamlencode":       ctyyaml.YAMLEncodeFunc,
 	}
 }
 

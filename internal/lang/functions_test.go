@@ -148,7 +148,7 @@ func TestFunctions(t *testing.T) {
 		`ephemeralasnull({ a = ephemeral, b = 1 })`: `{ a = null, b = 1 }`,
 		// templates
 		`templatestring("Hi $${name}%%{ if n > 1 }s%%{ endif }", { name = "x", n = 2 })`: `"Hi xs"`,
-		`templatestring("$${[for x in l : upper(x)]}", { l = ["a"] })`:                   `["A"]`,
+		`templatestring("$${x}", { x = 1.50 })`:                                          `"1.5"`,
 		`templatestring("$${templatestring(inner, { v = 1 })}", { inner = "<$${v}>" })`:  `"<1>"`,
 		// paths
 		`basename("a/b.txt")`: `"b.txt"`,
@@ -237,6 +237,14 @@ func TestFunctionErrors(t *testing.T) {
 		`templatestring("$${a.b}", { a = 1 })`:     "template:1,4",
 		`templatestring("", { "a b" = 1 })`:        "template variable",
 		`templatestring("", ["a"])`:                "object or a map",
+		`type("a")`:                                "interactive",
+		`tonumber("Inf")`:                          "no finite number",
+		`pow(10, 400)`:                             "no finite number",
+		`log(0, 10)`:                               "no finite number",
+		`yamldecode("a: [.inf]")`:                  "no finite number",
+		`textencodebase64("日", "ISO-8859-1")`:      "does not have",
+		`textdecodebase64("YQ==", "klingon")`:      "IANA",
+		`core::upper()`:                            "str",
 		`file("x")`:                                "files cannot be read here",
 		`range(100000)`:                            "1024",
 		`setproduct(range(1000), range(1000))`:     "combinations",

@@ -30,10 +30,31 @@ func guarded(inner function.Function, check func(args []cty.Value) error) functi
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			v, err := inner.Call(args)
+			if err == nil {
+				v, err = ordinary(v)
+			}
 			return v, redact(args, err)
 		},
 	})
 }
+
+// ordinary refuses infinite numbers, which no state, plan or JSON can hold, and turns the negative zero into the other.
+func ordinary(v cty.Value) (cty.Value, error) {
+	if v.Type() != cty.Number {
+		return v, nil
+	}
+	n, marks := v.Unmark()
+	switch {
+	case !n.IsKnown() || n.IsNull():
+	case n.AsBigFloat().IsInf():
+		return cty.NilVal, errInfinite
+	case n.AsBigFloat().Sign() == 0:
+		return cty.Zero.WithMarks(marks), nil
+	}
+	return v, nil
+}
+
+var errInfinite = errors.New("the result is no finite number")
 
 // redact keeps which argument was wrong but not why, when any argument is sensitive.
 func redact(args []cty.Value, err error) error {

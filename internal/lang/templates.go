@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/meshplan/meshplan/internal/diag"
@@ -24,7 +25,9 @@ func addTemplates(all map[string]function.Function, files confined, level int) {
 			return cty.NilType, fmt.Errorf("templates render one another more than %d levels deep", maxTemplates)
 		}
 		refused := function.New(&function.Spec{VarParam: anything(), Type: tooDeep})
-		all["templatefile"], all["templatestring"] = refused, refused
+		for _, name := range []string{"templatefile", "templatestring"} {
+			all[name], all[namespace+name] = refused, refused
+		}
 		return
 	}
 	inner := func() map[string]function.Function {
@@ -32,35 +35,55 @@ func addTemplates(all map[string]function.Function, files confined, level int) {
 		addTemplates(deeper, files, level+1)
 		return deeper
 	}
-	all["templatefile"] = templateFunction("path", inner, func(path string) (string, []byte, error) {
+	all["templatefile"] = templateFunction("path", cty.DynamicPseudoType, inner, func(path string) (string, []byte, error) {
 		src, err := files.read(path)
 		return path, src, err
 	})
-	all["templatestring"] = templateFunction("template", inner, func(src string) (string, []byte, error) {
+	all["templatestring"] = templateFunction("template", cty.String, inner, func(src string) (string, []byte, error) {
 		return "template", []byte(src), nil
 	})
+	for _, name := range []string{"templatefile", "templatestring"} {
+		all[namespace+name] = all[name]
+	}
 }
 
 // templateFunction renders what load finds for the first argument, with the variables of the second. A template that
-// is a single interpolation has the type of that, so the type is not known before: asking for it by rendering would
-// double the work at every level of nesting.
-func templateFunction(param string, functions func() map[string]function.Function, load func(string) (string, []byte, error)) function.Function {
+// is a single interpolation has the type of that, unless a string is wanted, so the type is not known before: asking
+// for it by rendering would double the work at every level of nesting.
+func templateFunction(param string, result cty.Type, functions func() map[string]function.Function, load func(string) (string, []byte, error)) function.Function {
 	return guarded(function.New(&function.Spec{
 		Params: []function.Parameter{{Name: param, Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType}},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			if t := args[1].Type(); !t.IsObjectType() && !t.IsMapType() {
 				return cty.NilType, function.NewArgErrorf(1, "the variables must be an object or a map, not %s", t.FriendlyName())
 			}
-			return cty.DynamicPseudoType, nil
+			return result, nil
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name, src, err := load(args[0].AsString())
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
-			return renderTemplate(name, src, args[1], functions())
+			v, err := renderTemplate(name, src, args[1], functions())
+			if err != nil || result == cty.DynamicPseudoType {
+				return v, err
+			}
+			text, err := convert.Convert(v, result)
+			if err != nil || text.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "the template must give a string, not %s; "+
+					"templatefile can give other values", kindOf(v))
+			}
+			return text, nil
 		},
 	}), nil)
+}
+
+// kindOf says what a value is, in a few words.
+func kindOf(v cty.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	return v.Type().FriendlyName()
 }
 
 func renderTemplate(name string, src []byte, vars cty.Value, functions map[string]function.Function) (cty.Value, error) {

@@ -4,11 +4,29 @@ import (
 	"fmt"
 	"strings"
 
+	ctyyaml "github.com/zclconf/go-cty-yaml"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 	"go.yaml.in/yaml/v3"
 )
 
 // maxYAMLNodes is how many values a YAML text may have once its aliases are replaced by what they stand for.
 const maxYAMLNodes = 1 << 20
+
+// yamlDecodeFunction reads YAML, which can write numbers that nothing else can hold.
+func yamlDecodeFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "src", Type: cty.String}},
+		Type:   func(args []cty.Value) (cty.Type, error) { return ctyyaml.YAMLDecodeFunc.ReturnTypeForValues(args) },
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := ctyyaml.YAMLDecodeFunc.Call(args)
+			if err != nil {
+				return v, err
+			}
+			return cty.Transform(v, func(_ cty.Path, e cty.Value) (cty.Value, error) { return ordinary(e) })
+		},
+	})
+}
 
 // checkYAMLText refuses text whose aliases multiply into more than memory holds.
 func checkYAMLText(s string) error {

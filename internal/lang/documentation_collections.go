@@ -1,0 +1,35 @@
+package lang
+
+func collectionDocs() []docEntry {
+	return []docEntry{
+		{"alltrue", "Says whether every element is true, as it is when there is none.", `alltrue([true, false])`, `false`},
+		{"anytrue", "Says whether any element is true.", `anytrue([true, false])`, `true`},
+		{"chunklist", "Cuts a list into lists of at most so many elements.", `chunklist(["a", "b", "c"], 2)`, `[["a", "b"], ["c"]]`},
+		{"coalesce", "The first argument that is neither null nor an empty string.", `coalesce(null, "", "b")`, `"b"`},
+		{"coalescelist", "The first list that is not empty.", `coalescelist([], ["c"])`, `["c"]`},
+		{"compact", "The strings of a list without those that are null or empty.", `compact(["a", "", null, "b"])`, `["a", "b"]`},
+		{"concat", "Puts lists one after the other.", `concat(["a"], ["b", "c"])`, `["a", "b", "c"]`},
+		{"contains", "Says whether a list or set has an element that equals a value.", `contains(["a", "b"], "a")`, `true`},
+		{"distinct", "The elements of a list, each once, in the order of their first occurrence.", `distinct(["a", "b", "a"])`, `["a", "b"]`},
+		{"element", "The element of a list with an index; the count starts again after the last.", `element(["a", "b", "c"], 3)`, `"a"`},
+		{"flatten", "Replaces lists inside a list by their elements, however deep.", `flatten([["a"], [["b"], []]])`, `["a", "b"]`},
+		{"index", "The index of the first element of a list that equals a value. It is an error when there is none.", `index(["a", "b"], "b")`, `1`},
+		{"keys", "The keys of a map or the names of an object's attributes, in lexical order.", `keys({ b = 1, a = 2 })`, `["a", "b"]`},
+		{"length", "The number of elements of a collection, or of the characters that people see in a string.", `length(["a", "b"])`, `2`},
+		{"lookup", "The element of a map with a key, or else the default.", `lookup({ a = "x" }, "b", "default")`, `"default"`},
+		{"matchkeys", "The values whose key, at the same place in the second list, is in the third.", `matchkeys(["i1", "i2"], ["a", "b"], ["b"])`, `["i2"]`},
+		{"merge", "One map or object with the elements of all; of those with the same key, the last counts.", `merge({ a = 1, b = 2 }, { b = 3 })`, `{ a = 1, b = 3 }`},
+		{"one", "The only element of a list or set, or null when there is none. It is an error when there are more.", `one(["x"])`, `"x"`},
+		{"range", "Numbers from a start (0) up to but without a limit, by a step (1): at most 1024.", `range(1, 4)`, `[1, 2, 3]`},
+		{"reverse", "The elements of a list in reverse order.", `reverse([1, 2, 3])`, `[3, 2, 1]`},
+		{"setintersection", "The elements that all sets have.", `setintersection(["a", "b"], ["b", "c"])`, `["b"]`},
+		{"setproduct", "Every combination of one element of each list or set.", `setproduct(["a", "b"], ["x"])`, `[["a", "x"], ["b", "x"]]`},
+		{"setsubtract", "The elements of the first set that are not in the second.", `setsubtract(["a", "b"], ["b"])`, `["a"]`},
+		{"setunion", "The elements that any of the sets has.", `setunion(["a", "b"], ["b", "c"])`, `["a", "b", "c"]`},
+		{"slice", "The elements of a list from a start index up to but without an end index.", `slice(["a", "b", "c"], 1, 3)`, `["b", "c"]`},
+		{"sort", "The strings of a list in lexical order of their characters' codes.", `sort(["b", "a"])`, `["a", "b"]`},
+		{"transpose", "Swaps keys and elements of a map of lists of strings.", `transpose({ a = ["1", "2"], b = ["2"] })`, `{ "1" = ["a"], "2" = ["a", "b"] }`},
+		{"values", "The elements of a map or object, in the order of their keys.", `values({ b = 1, a = 2 })`, `[2, 1]`},
+		{"zipmap", "A map or object of a list of keys and a list of elements.", `zipmap(["a", "b"], [1, 2])`, `{ a = 1, b = 2 }`},
+	}
+}
