@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,12 +56,25 @@ func (p peer) run(t *testing.T, dir string, args ...string) []byte {
 	return out
 }
 
+// notInTofu are parts of expressions that OpenTofu 1.10 computes in another way than Terraform, which decides.
+var notInTofu = []string{"ephemeralasnull(", "templatestring(", `format("%v", null)`, "issensitive(local.unknown)", "true || ", "false && ", " || true", " && false"}
+
 // Terraform still says what was recorded from it; with MESHPLAN_UPDATE=1 what it says is recorded.
 func TestTerraformExpressions(t *testing.T) {
 	p := findPeer(t)
 	for _, table := range tables(t) {
 		t.Run(filepath.Base(table), func(t *testing.T) {
+			if own := filepath.Base(table) == "opentofu"; own && !p.tofu {
+				t.Skip("skipped: only OpenTofu has these functions")
+			} else if golden.Update() && own != p.tofu {
+				t.Skip("skipped: recorded with the other program")
+			}
 			exprs := expressions(t, table)
+			if p.tofu {
+				exprs = slices.DeleteFunc(exprs, func(e string) bool {
+					return slices.ContainsFunc(notInTofu, func(f string) bool { return strings.Contains(e, f) })
+				})
+			}
 			dir := t.TempDir()
 			unknown := isUnknown(table)
 			write(t, dir, "main.tf", terraformTable(exprs, unknown))
@@ -70,7 +84,7 @@ func TestTerraformExpressions(t *testing.T) {
 			} else {
 				got = p.values(t, dir, len(exprs))
 			}
-			if golden.Update() && !p.tofu {
+			if golden.Update() {
 				var b strings.Builder
 				for i, e := range exprs {
 					b.WriteString(e + arrow + got[i] + "\n")
