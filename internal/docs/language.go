@@ -37,6 +37,8 @@ func language() map[string]languageBlock {
 			},
 			Blocks: map[string]*schema.NestedBlock{
 				"backend": {Nesting: schema.Map, Label: "type", Description: "Where the state is kept: local or kubernetes.", Block: anything()},
+				"required_providers": {Nesting: schema.Single, Description: "Provider configurations that callers of the module pass: { kubernetes = { configuration_aliases = [kubernetes.east] } }.",
+					Block: anything()},
 			},
 		}},
 		"variable": {labels: []string{"name"}, description: "An input of the rollout.", block: &schema.Block{
@@ -46,6 +48,7 @@ func language() map[string]languageBlock {
 				"description": optional(cty.String, "What the variable is for."),
 				"sensitive":   optional(cty.Bool, "Never show the value, and keep a fingerprint of it only."),
 				"ephemeral":   optional(cty.Bool, "Keep nothing of the value, not even a fingerprint."),
+				"deprecated":  optional(cty.String, "What to use instead: whoever gives the variable a value is warned."),
 				"nullable":    optional(cty.Bool, "Whether null is allowed; true when it is not set."),
 			},
 			Blocks: map[string]*schema.NestedBlock{"validation": rule("A rule that the value must meet.")},
@@ -56,6 +59,7 @@ func language() map[string]languageBlock {
 				"description": optional(cty.String, "What the value is."),
 				"sensitive":   optional(cty.Bool, "Never show or record the value."),
 				"ephemeral":   optional(cty.Bool, "The value is not recorded."),
+				"deprecated":  optional(cty.String, "What to use instead: whoever refers to the output is warned."),
 				"depends_on":  references("What must be done before the value is right, beyond what it refers to."),
 			},
 			Blocks: map[string]*schema.NestedBlock{"precondition": rule("What must hold before the value is used.")},

@@ -128,12 +128,11 @@ func (p *page) attribute(name string, facts []string, a *schema.Attribute) {
 		width = max(p.o.Width-6, 30)
 	}
 	for i, l := range diag.Wrap(name+"  "+text, width) {
-		switch {
-		case i == 0 && strings.HasPrefix(l, name+" "): // wrapping leaves one space
+		if i == 0 { // wrapping leaves one space, or the name alone
 			p.line("  %s  %s", p.o.Paint.Bold(name), p.o.Paint.Faint(strings.TrimLeft(l[len(name):], " ")))
-		default:
-			p.line("      %s", p.o.Paint.Faint(l))
+			continue
 		}
+		p.line("      %s", p.o.Paint.Faint(l))
 	}
 	p.prose("      ", a.Description)
 }
