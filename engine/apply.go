@@ -31,6 +31,8 @@ type applier struct {
 	ds      hcl.Diagnostics
 	summary state.Summary
 	running map[int]*stepRun
+	// clusters are those of the plan and of providers that were configured while applying.
+	clusters map[string]string
 	// stopping says that the run was told to stop.
 	stopping bool
 }
@@ -79,12 +81,15 @@ func (e *Engine) applyLocked(ctx context.Context, session state.Session, c *conf
 	if ds := checkBase(c, p, snap, o.Inputs); ds.HasErrors() {
 		return nil, ds
 	}
-	w, ds := e.world(c, o.Inputs, snap, false)
+	w, ds := e.world(c, o.Inputs, snap, worldOptions{})
 	if ds.HasErrors() {
 		return nil, ds
 	}
 	w.identity, w.applying = state.Identity{Lineage: p.Base.Lineage, Key: p.Base.Key}, true
-	a := &applier{world: w, plan: p, session: session, done: map[int]bool{}, running: map[int]*stepRun{}}
+	a := &applier{world: w, plan: p, session: session, done: map[int]bool{}, running: map[int]*stepRun{}, clusters: maps.Clone(p.Base.Clusters)}
+	if a.clusters == nil {
+		a.clusters = map[string]string{}
+	}
 	earlier, ds2 := a.earlier(ctx, runs, hash)
 	if ds = append(ds, ds2...); ds.HasErrors() {
 		return nil, ds
@@ -168,7 +173,7 @@ func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.D
 	}
 	// A rollback may bring back what neither configuration nor state mentions: its provider must be configured too.
 	for _, c := range a.plan.Changes {
-		if _, more := a.provider(c.Provider, nil); more.HasErrors() {
+		if _, more := a.recordedProvider(c.Provider); more.HasErrors() {
 			return append(ds, more...)
 		}
 	}
@@ -231,7 +236,7 @@ func recordRun(r *record) state.RunID {
 func (a *applier) setValues(earlier map[state.RunID]bool) {
 	for _, c := range a.plan.Changes {
 		r := a.resources[c.Addr.Resource]
-		if r == nil || c.Action == plans.Delete || c.Action == plans.Forget {
+		if r == nil {
 			continue
 		}
 		if !r.expanded {
@@ -239,6 +244,10 @@ func (a *applier) setValues(earlier map[state.RunID]bool) {
 		}
 		i := r.byKey[c.Addr.Key]
 		if i == nil {
+			continue
+		}
+		if c.Action == plans.Delete || c.Action == plans.Forget {
+			i.value = c.Before // a provider may be configured from what it deletes later
 			continue
 		}
 		i.value = c.After
@@ -379,10 +388,15 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 		res.Outcome = state.Failed
 	}
 	ds := a.ds
+	if res.Outcome == state.Succeeded && a.plan.Mode == plans.Normal {
+		for _, c := range a.checks {
+			ds = append(ds, a.evaluateCheck(ctx, c, false)...)
+		}
+	}
 	if more := a.finishOutputs(res); more != nil {
 		ds = append(ds, more...)
 	}
-	f := state.Finish{Result: res.Outcome, Summary: a.summary, Clusters: a.plan.Base.Clusters, Error: firstError(ds)}
+	f := state.Finish{Result: res.Outcome, Summary: a.summary, Clusters: a.clusters, Error: firstError(ds)}
 	if err := a.writer.Finish(f); err != nil {
 		ds = append(ds, stateError(err)...)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -25,7 +26,7 @@ func (e *Engine) Console(ctx context.Context, c *config.Config, in Inputs) (Eval
 	if err != nil {
 		return nil, stateError(err)
 	}
-	w, ds := e.world(c, in, snap, true)
+	w, ds := e.world(c, in, snap, worldOptions{offline: true})
 	if ds.HasErrors() {
 		return nil, ds
 	}
@@ -44,18 +45,12 @@ func (e *Engine) Console(ctx context.Context, c *config.Config, in Inputs) (Eval
 	}
 	return func(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
 		refs, ds := lang.ExprReferences(expr)
-		var seen []lang.Reference
-		for _, ref := range refs {
-			if ref.Kind == lang.RefResource && ref.Resource.Type == "output" {
-				continue
-			}
-			ds = w.checkReference(ds, ref, nil)
-			seen = append(seen, ref)
-		}
+		seen := slices.DeleteFunc(w.root.place(refs), func(r ref) bool { return r.Kind == lang.RefResource && r.Resource.Type == "output" })
+		ds = w.checkAll(ds, seen, site{})
 		if ds.HasErrors() {
 			return cty.DynamicVal, ds
 		}
-		scope := w.contextFor(seen, dynamic)
+		scope := w.contextFor(w.root, seen, dynamic)
 		scope.Variables["output"] = cty.ObjectVal(outputs)
 		v, more := expr.Value(scope)
 		return v, append(ds, more...)
@@ -72,7 +67,7 @@ func (w *world) recall() {
 	}
 	for _, r := range w.sorted {
 		keys := recorded[r.addr]
-		if len(keys) == 0 && r.cfg.Count == nil && r.cfg.ForEach == nil {
+		if len(keys) == 0 && !r.keyed() {
 			keys = []addr.Key{addr.NoKey}
 		}
 		if len(keys) == 0 {

@@ -31,6 +31,8 @@ type Engine struct {
 type Options struct {
 	// Parallelism bounds the writes in flight; 0 means 16. Waiting does not count.
 	Parallelism int
+	// Version is that of the program, as the configuration may read it in meshplan.version.
+	Version string
 	// Holder says who is at work, for locks and history.
 	Holder state.Holder
 	// Events receives what happens; nil means nobody listens.
@@ -112,7 +114,7 @@ type Skip struct{ Addr, Cause addr.Instance }
 // Validate checks a configuration without any access to state or system: references, types, values as far as they are
 // known, cycles. Variables may be missing; they count as unknown.
 func (e *Engine) Validate(ctx context.Context, c *config.Config, in Inputs) hcl.Diagnostics {
-	w, ds := e.world(c, in, &state.Snapshot{}, false)
+	w, ds := e.world(c, in, &state.Snapshot{}, worldOptions{lenient: true})
 	if ds.HasErrors() {
 		return diag.Sort(ds)
 	}

@@ -2,70 +2,68 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/dag"
-	"github.com/meshplan/meshplan/internal/lang"
 )
-
-// evalNode is a node of the graph that a plan evaluates: a local, an instance, the whole of a resource, an output.
-type evalNode struct {
-	local, output string
-	inst          addr.Instance
-	whole         bool
-}
-
-func compareEval(a, b evalNode) int {
-	switch {
-	case a.local != b.local:
-		return strings.Compare(a.local, b.local)
-	case a.output != b.output:
-		return strings.Compare(a.output, b.output)
-	case a.inst != b.inst:
-		return addr.Compare(a.inst, b.inst)
-	case a.whole != b.whole:
-		if a.whole {
-			return 1
-		}
-		return -1
-	}
-	return 0
-}
 
 // evalGraph builds the graph of evaluation. With hints it also follows the order of applying where that does not go
 // against a reference: a provider then learns of a namespace or a kind before it plans what needs it.
-func (p *planner) evalGraph(hints bool) *dag.Graph[evalNode] {
-	g := dag.New(compareEval)
-	link := func(n evalNode, refs []addr.Instance) {
+func (p *planner) evalGraph(hints bool) *dag.Graph[node] {
+	g := dag.New(compareNodes)
+	link := func(n node, refs []addr.Instance) {
 		for _, a := range refs {
 			if r := p.resources[a.Resource]; r != nil && a.Key != addr.NoKey && r.byKey[a.Key] != nil {
-				g.AddEdge(n, evalNode{inst: a})
+				g.AddEdge(n, node{kind: nodeInstance, inst: a})
 			} else {
-				g.AddEdge(n, evalNode{inst: a.Resource.Instance(addr.NoKey), whole: true})
+				g.AddEdge(n, resourceNode(a.Resource))
 			}
 		}
 	}
-	for _, name := range sortedStrings(p.locals) {
-		n := evalNode{local: name}
-		g.Add(n)
-		p.linkRefs(g, n, p.locals[name].refs)
+	for _, m := range p.modules {
+		for _, v := range m.values() {
+			if v.kind == nodeVariable && m.parent == nil {
+				continue
+			}
+			g.Add(v.node())
+			p.linkRefs(g, v.node(), v.refs)
+			p.linkDepends(g, v.node(), v.depends)
+		}
+		for _, name := range sortedStrings(m.calls) {
+			p.linkCall(g, m.calls[name])
+		}
+	}
+	for _, key := range sortedStrings(p.providers) {
+		if prov := p.providers[key]; prov.dynamic {
+			n := node{kind: nodeProvider, name: key}
+			g.Add(n)
+			p.linkRefs(g, n, prov.refs)
+		}
 	}
 	for _, r := range p.sorted {
-		whole := evalNode{inst: r.addr.Instance(addr.NoKey), whole: true}
+		if r.check != nil {
+			continue // read by its check
+		}
+		whole := resourceNode(r.addr)
 		g.Add(whole)
 		if !r.expanded {
-			p.linkRefs(g, whole, r.keyRefs)
+			p.linkRefs(g, whole, r.repetition.refs)
 			p.linkRefs(g, whole, r.refs)
-			p.linkRefs(g, whole, r.cfg.DependsOn)
+			p.linkDepends(g, whole, r.depends)
+			if r.prov.dynamic {
+				g.AddEdge(whole, node{kind: nodeProvider, name: r.prov.key})
+			}
 			continue
 		}
 		for _, i := range r.instances {
-			n := evalNode{inst: i.addr}
+			n := node{kind: nodeInstance, inst: i.addr}
 			g.Add(n)
 			g.AddEdge(whole, n)
 			link(n, i.eval)
-			p.linkLocals(g, n, r)
+			p.linkValues(g, n, r.refs)
+			if r.prov.dynamic {
+				g.AddEdge(n, node{kind: nodeProvider, name: r.prov.key})
+			}
 			if hints {
 				link(n, slices.DeleteFunc(slices.Clone(i.deps), func(a addr.Instance) bool {
 					other := p.resources[a.Resource]
@@ -74,29 +72,40 @@ func (p *planner) evalGraph(hints bool) *dag.Graph[evalNode] {
 			}
 		}
 	}
-	for _, name := range sortedStrings(p.outputs) {
-		n := evalNode{output: name}
-		g.Add(n)
-		p.linkRefs(g, n, p.outputs[name].refs)
+	for _, c := range p.checks {
+		g.Add(c.node())
+		p.linkRefs(g, c.node(), c.refs)
 	}
 	return g
 }
 
-func (p *planner) linkRefs(g *dag.Graph[evalNode], n evalNode, refs []lang.Reference) {
-	for _, ref := range refs {
-		switch ref.Kind {
-		case lang.RefLocal:
-			g.AddEdge(n, evalNode{local: ref.Name})
-		case lang.RefResource, lang.RefData:
-			g.AddEdge(n, evalNode{inst: ref.Resource.Instance(addr.NoKey), whole: true})
+func (p *planner) linkRefs(g *dag.Graph[node], n node, refs []ref) {
+	for _, r := range refs {
+		for _, t := range p.targets(r) {
+			if t.kind != nodeCall { // expanded already
+				g.AddEdge(n, t)
+			}
 		}
 	}
 }
 
-func (p *planner) linkLocals(g *dag.Graph[evalNode], n evalNode, r *resource) {
-	for _, ref := range r.refs {
-		if ref.Kind == lang.RefLocal {
-			g.AddEdge(n, evalNode{local: ref.Name})
+func (p *planner) linkDepends(g *dag.Graph[node], n node, refs []ref) {
+	for _, r := range refs {
+		for _, t := range p.dependTargets(r) {
+			if t.kind != nodeCall {
+				g.AddEdge(n, t)
+			}
+		}
+	}
+}
+
+// linkValues links an instance to the values that it uses: the resources among its references are linked by instance.
+func (p *planner) linkValues(g *dag.Graph[node], n node, refs []ref) {
+	for _, r := range refs {
+		for _, t := range p.targets(r) {
+			if t.kind != nodeCall && t.kind != nodeResource {
+				g.AddEdge(n, t)
+			}
 		}
 	}
 }

@@ -19,28 +19,58 @@ const CodeExpansion diag.Code = "config.expansion"
 // maxInstances bounds one resource: beyond it a configuration is more likely hostile or mistaken than meant.
 const maxInstances = 1_000_000
 
+// repetition says which instances a block has. At most one of its expressions is written.
+type repetition struct {
+	what                    string // the block, for messages
+	in                      *module
+	count, forEach, enabled hcl.Expression
+	refs                    []ref // of the expression
+}
+
+// keyed reports whether instances have keys.
+func (r *repetition) keyed() bool { return r.count != nil || r.forEach != nil }
+
+// expression returns the name of the argument that is written, and its expression.
+func (r *repetition) expression() (string, hcl.Expression) {
+	switch {
+	case r.count != nil:
+		return "count", r.count
+	case r.forEach != nil:
+		return "for_each", r.forEach
+	}
+	return "enabled", r.enabled
+}
+
 // expand decides which instances a resource has. In the static phase it reports done = false without an error when the
 // answer depends on resources.
 func (w *world) expand(r *resource, ph phase) (done bool, ds hcl.Diagnostics) {
 	if r.expanded {
 		return true, nil
 	}
-	var keys []addr.Key
-	var values map[string]cty.Value
+	keys, values, done, ds := w.keys(&r.repetition, ph)
+	if !done || ds.HasErrors() {
+		return false, ds
+	}
+	r.addInstances(keys, values)
+	return true, ds
+}
+
+// keys evaluates a repetition: the keys in order and, for for_each, the values. It costs O(instances).
+func (w *world) keys(r *repetition, ph phase) (keys []addr.Key, values map[string]cty.Value, done bool, ds hcl.Diagnostics) {
 	switch {
-	case r.cfg.Count != nil:
+	case r.count != nil:
 		var n int
 		n, done, ds = w.count(r, ph)
 		for i := range n {
 			keys = append(keys, addr.IntKey(i))
 		}
-	case r.cfg.ForEach != nil:
+	case r.forEach != nil:
 		values, done, ds = w.forEach(r, ph)
 		for k := range values {
 			keys = append(keys, addr.StringKey(k))
 		}
 		slices.SortFunc(keys, addr.CompareKey)
-	case r.cfg.Enabled != nil:
+	case r.enabled != nil:
 		var on bool
 		on, done, ds = w.enabled(r, ph)
 		if on {
@@ -49,11 +79,7 @@ func (w *world) expand(r *resource, ph phase) (done bool, ds hcl.Diagnostics) {
 	default:
 		keys, done = append(keys, addr.NoKey), true
 	}
-	if !done || ds.HasErrors() {
-		return false, ds
-	}
-	r.addInstances(keys, values)
-	return true, ds
+	return keys, values, done && !ds.HasErrors(), ds
 }
 
 func (r *resource) addInstances(keys []addr.Key, values map[string]cty.Value) {
@@ -71,19 +97,19 @@ func (r *resource) addInstances(keys []addr.Key, values map[string]cty.Value) {
 }
 
 // unknown explains why a value that decides about instances must be known while planning.
-func (r *resource) unknown(what string, e hcl.Expression) hcl.Diagnostics {
+func (r *repetition) unknown(what string, e hcl.Expression) hcl.Diagnostics {
 	return hcl.Diagnostics{diag.Error(CodeExpansion, "Instances cannot be known yet", fmt.Sprintf(
 		"The value of %s depends on something that is only known after apply, so the plan cannot say which instances of %s there will be. "+
-			"Use values that the configuration itself holds, such as names, or apply what it depends on first with --target.", what, r.addr), e.Range().Ptr())}
+			"Use values that the configuration itself holds, such as names, or apply what it depends on first with --target.", what, r.what), e.Range().Ptr())}
 }
 
-func (r *resource) wrong(what string, e hcl.Expression, format string, args ...any) hcl.Diagnostics {
+func (r *repetition) wrong(what string, e hcl.Expression, format string, args ...any) hcl.Diagnostics {
 	return hcl.Diagnostics{diag.Error(CodeExpansion, "Invalid "+what, fmt.Sprintf(format, args...), e.Range().Ptr())}
 }
 
 // decide evaluates an expression that decides about instances.
-func (w *world) decide(r *resource, what string, e hcl.Expression, ph phase) (v cty.Value, done bool, ds hcl.Diagnostics) {
-	v, ds = e.Value(w.contextFor(r.keyRefs, ph))
+func (w *world) decide(r *repetition, what string, e hcl.Expression, ph phase) (v cty.Value, done bool, ds hcl.Diagnostics) {
+	v, ds = e.Value(w.contextFor(r.in, r.refs, ph))
 	if ds.HasErrors() {
 		return v, false, ds
 	}
@@ -103,8 +129,8 @@ func (w *world) decide(r *resource, what string, e hcl.Expression, ph phase) (v 
 	return v, true, ds
 }
 
-func (w *world) count(r *resource, ph phase) (int, bool, hcl.Diagnostics) {
-	e := r.cfg.Count
+func (w *world) count(r *repetition, ph phase) (int, bool, hcl.Diagnostics) {
+	e := r.count
 	v, done, ds := w.decide(r, "count", e, ph)
 	if !done {
 		return 0, false, ds
@@ -121,8 +147,8 @@ func (w *world) count(r *resource, ph phase) (int, bool, hcl.Diagnostics) {
 	return int(n), true, ds
 }
 
-func (w *world) enabled(r *resource, ph phase) (bool, bool, hcl.Diagnostics) {
-	e := r.cfg.Enabled
+func (w *world) enabled(r *repetition, ph phase) (bool, bool, hcl.Diagnostics) {
+	e := r.enabled
 	v, done, ds := w.decide(r, "enabled", e, ph)
 	if !done {
 		return false, false, ds
@@ -134,8 +160,8 @@ func (w *world) enabled(r *resource, ph phase) (bool, bool, hcl.Diagnostics) {
 	return on.True(), true, ds
 }
 
-func (w *world) forEach(r *resource, ph phase) (map[string]cty.Value, bool, hcl.Diagnostics) {
-	e := r.cfg.ForEach
+func (w *world) forEach(r *repetition, ph phase) (map[string]cty.Value, bool, hcl.Diagnostics) {
+	e := r.forEach
 	v, done, ds := w.decide(r, "for_each", e, ph)
 	if !done {
 		return nil, false, ds
@@ -177,16 +203,16 @@ func (w *world) forEach(r *resource, ph phase) (map[string]cty.Value, bool, hcl.
 // evaluateEach gives the instances of a plan their each.value, which may have been unknown until now.
 func (w *world) evaluateEach(r *resource) hcl.Diagnostics {
 	r.eachOnce.Do(func() {
-		values, done, ds := w.forEach(r, dynamic)
+		values, done, ds := w.forEach(&r.repetition, dynamic)
 		if !done {
-			r.eachDiags = append(ds, r.unknown("for_each", r.cfg.ForEach)...)
+			r.eachDiags = append(ds, r.unknown("for_each", r.forEach)...)
 			return
 		}
 		for _, i := range r.instances {
 			key, _ := i.addr.Key.Str()
 			v, ok := values[key]
 			if !ok {
-				r.eachDiags = r.wrong("for_each", r.cfg.ForEach, "The key %q was planned and is not in for_each any more. Plan again.", key)
+				r.eachDiags = r.wrong("for_each", r.forEach, "The key %q was planned and is not in for_each any more. Plan again.", key)
 				return
 			}
 			i.each = v

@@ -16,7 +16,7 @@ import (
 // Graph returns the dependencies of a configuration as a plan in which nothing happens, for drawing. It needs neither
 // state nor system. A resource whose instances are only known while planning is one node.
 func (e *Engine) Graph(ctx context.Context, c *config.Config, in Inputs) (*plans.Plan, hcl.Diagnostics) {
-	w, ds := e.world(c, in, &state.Snapshot{}, true)
+	w, ds := e.world(c, in, &state.Snapshot{}, worldOptions{offline: true, lenient: true})
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)
 	}
@@ -32,7 +32,7 @@ func (e *Engine) Graph(ctx context.Context, c *config.Config, in Inputs) (*plans
 		}
 		for _, i := range r.instances {
 			null := cty.NullVal(r.schema.Block.Type())
-			ch := &plans.Change{Addr: i.addr, Action: plans.NoOp, Provider: r.cfg.Provider, DependsOn: i.deps, Before: null, After: null, Range: r.cfg.Range}
+			ch := &plans.Change{Addr: i.addr, Action: plans.NoOp, Provider: r.prov.key, DependsOn: i.deps, Before: null, After: null, Range: r.cfg.Range}
 			p.changes[i.addr] = &planned{Change: ch, newDeps: i.deps}
 		}
 	}

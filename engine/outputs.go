@@ -27,30 +27,36 @@ func (w *world) outputBefore(name string) (sealed.Value, bool) {
 	return v, err == nil
 }
 
-// evaluateOutput returns the value of an output as far as it is known.
+// evaluateOutput returns the value of an output of the root as far as it is known.
 func (w *world) evaluateOutput(name string) (cty.Value, hcl.Diagnostics) {
-	o := w.outputs[name]
-	if o.cfg.Expr == nil {
-		return cty.DynamicVal, nil
-	}
-	ctx := w.contextFor(o.refs, dynamic)
-	v, ds := o.cfg.Expr.Value(ctx)
-	ds = append(ds, checkRules(o.cfg.Preconditions, ctx, "Precondition")...)
+	n := w.outputs[name]
+	v, ds := w.evaluateNamed(n, dynamic)
 	if ds.HasErrors() {
 		return v, ds
 	}
-	rng := o.cfg.Expr.Range()
 	if schema.IsEphemeral(v) {
-		return v, append(ds, diag.Error(CodeSensitiveOutput, "Ephemeral output", "Outputs are stored, and an ephemeral value must not be.", &rng))
+		return v, append(ds, diag.Error(CodeSensitiveOutput, "Ephemeral output", "Outputs are stored, and an ephemeral value must not be.", n.valueRange()))
 	}
-	if schema.IsSensitive(v) && !o.cfg.Sensitive {
+	if schema.IsSensitive(v) && !n.output.Sensitive {
 		return v, append(ds, diag.Error(CodeSensitiveOutput, "Output shows a sensitive value",
-			"The value of output \""+name+"\" holds something sensitive. Write sensitive = true to keep it out of sight, or nonsensitive() if it is no secret.", &rng))
-	}
-	if o.cfg.Sensitive && !v.HasMark(schema.Sensitive) {
-		v = v.Mark(schema.Sensitive)
+			"The value of output \""+name+"\" holds something sensitive. Write sensitive = true to keep it out of sight, or nonsensitive() if it is no secret.", n.valueRange()))
 	}
 	return v, ds
+}
+
+// leak refuses an ephemeral value in an output of a called module that does not say so. Sensitive ones stay marked.
+func (n *named) leak(v cty.Value) hcl.Diagnostics {
+	if n.output.Ephemeral || !schema.IsEphemeral(v) {
+		return nil
+	}
+	return hcl.Diagnostics{diag.Error(CodeSensitiveOutput, "Ephemeral output", "The value is ephemeral. Write ephemeral = true, so that the caller knows that it cannot be stored.", n.valueRange())}
+}
+
+func (n *named) valueRange() *hcl.Range {
+	if n.expr == nil {
+		return n.rng.Ptr()
+	}
+	return n.expr.Range().Ptr()
 }
 
 // planOutput records what an output becomes.
@@ -60,7 +66,7 @@ func (p *planner) planOutput(name string) hcl.Diagnostics {
 		return ds
 	}
 	before, had := p.outputBefore(name)
-	o := plans.OutputChange{Name: name, After: v, Before: cty.NilVal, Sensitive: p.outputs[name].cfg.Sensitive, Description: p.outputs[name].cfg.Description}
+	o := plans.OutputChange{Name: name, After: v, Before: cty.NilVal, Sensitive: p.outputs[name].output.Sensitive, Description: p.outputs[name].output.Description}
 	if had {
 		o.Before, _ = before.Reveal(v, p.identity.Key)
 	}
@@ -71,7 +77,7 @@ func (p *planner) planOutput(name string) hcl.Diagnostics {
 }
 
 // planOutputs adds the outputs that go away, and sorts them. keep says which names stay.
-func (p *planner) planOutputs(keep map[string]*output) {
+func (p *planner) planOutputs(keep map[string]*named) {
 	for _, name := range slices.Sorted(maps.Keys(p.snapshot.Outputs)) {
 		if keep[name] == nil {
 			before, _ := p.outputBefore(name)

@@ -56,14 +56,14 @@ func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, sn
 	if o.Mode == 0 {
 		o.Mode = plans.Normal
 	}
-	w, ds := e.world(c, o.Inputs, snap, o.Offline)
+	w, ds := e.world(c, o.Inputs, snap, worldOptions{offline: o.Offline})
 	if ds.HasErrors() {
 		return nil, ds
 	}
 	p := &planner{world: w, o: o, changes: map[addr.Instance]*planned{}}
 	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Unfinished: uint64(snap.Unfinished)}
 	p.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
-	for name := range w.module.Variables {
+	for name := range w.root.vars {
 		if v, ok := o.Variables[name]; ok {
 			p.plan.Base.Variables = append(p.plan.Base.Variables, plans.Variable{Name: name, Value: v})
 		}
@@ -92,8 +92,8 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 	if ds = append(ds, p.prepare(ctx)...); ds.HasErrors() {
 		return ds
 	}
-	if p.o.Offline {
-		return append(ds, p.adoptUnresolved()...)
+	if ds = append(ds, p.adoptUnresolved()...); ds.HasErrors() || p.o.Offline {
+		return ds
 	}
 	clusters, more := p.identify(ctx)
 	p.plan.Base.Clusters = clusters
@@ -101,11 +101,11 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		return ds
 	}
 	if p.o.NoRefresh {
-		return append(ds, p.adoptUnresolved()...)
+		return ds
 	}
 	started := p.engine.options.Now()
 	p.engine.emit(RefreshStarted{Total: len(p.records)})
-	ds = append(ds, p.refresh(ctx)...)
+	ds = append(ds, p.refresh(ctx, func(rec *record) bool { return !rec.provider.dynamic })...)
 	p.plan.Drift = p.drift()
 	p.engine.emit(RefreshDone{Total: len(p.records), Drifted: len(p.plan.Drift), Elapsed: p.engine.options.Now().Sub(started)})
 	return ds
@@ -118,11 +118,15 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 	}
 	switch p.o.Mode {
 	case plans.Destroy:
+		p.ds = append(p.ds, p.settleProviders(ctx)...)
 		p.planOutputs(nil)
 	case plans.RefreshOnly:
+		p.ds = append(p.ds, p.settleProviders(ctx)...)
+		p.lateDrift()
 		p.acceptDrift()
 	default:
 		p.walk(ctx)
+		p.lateDrift()
 	}
 	if p.ds.HasErrors() {
 		return p.ds
@@ -135,6 +139,13 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 	}
 	p.ds = append(p.ds, p.order()...)
 	return p.ds
+}
+
+// lateDrift finds drift again when some objects could only be read in the course of the walk.
+func (p *planner) lateDrift() {
+	if p.hasDynamic() && !p.o.Offline && !p.o.NoRefresh {
+		p.plan.Drift = p.drift()
+	}
 }
 
 // choose resolves --target and --replace.
@@ -161,6 +172,14 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 		}
 		todo = append(todo, found...)
 	}
+	above := map[addr.Resource][]addr.Instance{} // records by what they depend on
+	if p.o.Mode == plans.Destroy {
+		for _, b := range sortedKeys(p.records) {
+			for _, d := range p.records[b].DependsOn {
+				above[d.Resource] = append(above[d.Resource], b)
+			}
+		}
+	}
 	for len(todo) > 0 {
 		a := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -169,8 +188,8 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 		}
 		p.wanted[a] = true
 		if p.o.Mode == plans.Destroy { // on the way down dependents come along
-			for b, rec := range p.records {
-				for _, d := range rec.DependsOn {
+			for _, b := range above[a.Resource] {
+				for _, d := range p.records[b].DependsOn {
 					if d == a || d.Key == addr.NoKey && d.Resource == a.Resource {
 						todo = append(todo, b)
 					}
@@ -191,15 +210,15 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 	return ds
 }
 
-// match finds the instances that an address names: one, or all of a resource.
+// match finds the instances that an address names: one, all of a resource, all of a module.
 func (p *planner) match(text string) (out []addr.Instance, d *hcl.Diagnostic) {
-	a, err := addr.Parse(text)
+	t, err := addr.ParseTarget(text)
 	if err != nil {
-		return nil, diag.Errorf(CodeTarget, "Invalid address", "%q is not an address: %s.", text, err)
+		return nil, diag.Errorf(CodeTarget, "Invalid address", "%s.", capital(err.Error()))
 	}
 	seen := map[addr.Instance]bool{}
 	take := func(b addr.Instance) {
-		if (b == a || a.Key == addr.NoKey && b.Resource == a.Resource) && !seen[b] {
+		if !seen[b] && t.Contains(b) {
 			seen[b] = true
 			out = append(out, b)
 		}
@@ -211,7 +230,10 @@ func (p *planner) match(text string) (out []addr.Instance, d *hcl.Diagnostic) {
 			take(i.addr)
 		}
 	}
-	for b := range p.records {
+	for _, m := range p.modules[1:] {
+		known = append(known, string(m.path))
+	}
+	for _, b := range sortedKeys(p.records) {
 		take(b)
 	}
 	if len(out) == 0 {
@@ -226,8 +248,8 @@ func (p *planner) walk(ctx context.Context) {
 	if _, err := g.Sort(); err != nil {
 		g = p.evalGraph(false) // what providers say about order must never stop an evaluation
 	}
-	report := dag.Walk(ctx, g, dag.WalkOptions[evalNode]{Limit: p.engine.options.Parallelism, Abort: ctx},
-		func(ctx context.Context, n evalNode, _ *dag.Slot) error { return p.visit(ctx, n) })
+	report := dag.Walk(ctx, g, dag.WalkOptions[node]{Limit: p.engine.options.Parallelism, Abort: ctx},
+		func(ctx context.Context, n node, _ *dag.Slot) error { return p.visit(ctx, n) })
 	if report.Count(dag.Failed) == 0 && report.Err() != nil {
 		p.report(diag.FromError(CodeState, "Planning stopped", report.Err(), nil))
 	}
@@ -245,43 +267,44 @@ func (p *planner) report(ds hcl.Diagnostics) error {
 	return nil
 }
 
-func (p *planner) visit(ctx context.Context, n evalNode) error {
-	switch {
-	case n.local != "":
-		return p.report(p.evaluateLocal(n.local))
-	case n.output != "":
-		return p.report(p.planOutput(n.output))
-	case n.whole:
-		r := p.resources[n.inst.Resource]
-		if r == nil || r.expanded {
-			return nil
+func (p *planner) visit(ctx context.Context, n node) error {
+	switch n.kind {
+	case nodeVariable, nodeLocal:
+		return p.report(p.visitNamed(p.namedAt(n)))
+	case nodeOutput:
+		if n.mod == "" {
+			return p.report(p.planOutput(n.name))
 		}
-		done, ds := p.expand(r, dynamic)
-		if !done {
-			return p.report(ds)
-		}
-		p.linkDynamic(r)
-		for _, i := range r.instances {
-			if err := p.planNode(ctx, i); err != nil {
-				return err
-			}
-		}
-		return p.report(ds)
+		return p.report(p.visitNamed(p.namedAt(n)))
+	case nodeProvider:
+		return p.report(p.visitProvider(ctx, p.providers[n.name]))
+	case nodeCheck:
+		p.visitCheck(ctx, n)
+		return nil
+	case nodeResource:
+		return p.visitResource(ctx, p.resources[n.inst.Resource])
+	case nodeInstance:
+		return p.planNode(ctx, p.resources[n.inst.Resource].byKey[n.inst.Key])
 	}
-	return p.planNode(ctx, p.resources[n.inst.Resource].byKey[n.inst.Key])
+	return nil
 }
 
-func (w *world) evaluateLocal(name string) hcl.Diagnostics {
-	l := w.locals[name]
-	if len(l.nodes) == 0 && l.value != cty.NilVal { // nothing that planning finds out can change it
-		return l.diags
+// visitResource expands a resource whose instances were not known before.
+func (p *planner) visitResource(ctx context.Context, r *resource) error {
+	if r == nil || r.expanded {
+		return nil
 	}
-	v, ds := l.cfg.Expr.Value(w.contextFor(l.refs, dynamic))
-	if ds.HasErrors() {
-		v = cty.DynamicVal
+	done, ds := p.expand(r, dynamic)
+	if !done {
+		return p.report(ds)
 	}
-	l.value = v
-	return ds
+	p.linkDynamic(r)
+	for _, i := range r.instances {
+		if err := p.planNode(ctx, i); err != nil {
+			return err
+		}
+	}
+	return p.report(ds)
 }
 
 func (p *planner) planNode(ctx context.Context, i *instance) error {
@@ -329,7 +352,7 @@ func (p *planner) acceptDrift() {
 }
 
 func (p *planner) newChange(i *instance, rec *record) *plans.Change {
-	c := &plans.Change{Addr: i.addr, Provider: i.res.cfg.Provider, Range: i.res.cfg.Range, DependsOn: i.deps, Protected: i.res.cfg.Lifecycle.PreventDestroy}
+	c := &plans.Change{Addr: i.addr, Provider: i.res.prov.key, Range: i.res.cfg.Range, DependsOn: i.deps, Protected: i.res.cfg.Lifecycle.PreventDestroy}
 	if rec != nil {
 		c.PriorPrivate, c.Revision = rec.private, rec.Revision
 		if rec.unresolved && rec.Revision == 0 {
@@ -346,6 +369,11 @@ func (w *world) evaluate(i *instance) (cty.Value, hcl.Diagnostics) {
 	ctx := (*hcl.EvalContext)(nil)
 	if v == cty.NilVal {
 		ctx = w.context(i, dynamic)
+		if w.applying {
+			if ds = w.lateDiagnostics(i.res.refs); ds.HasErrors() {
+				return cty.DynamicVal, i.place(ds)
+			}
+		}
 		v, ds = i.res.schema.Block.Decode(i.res.cfg.Body, ctx)
 		if ds = i.place(ds); ds.HasErrors() {
 			return v, ds

@@ -21,7 +21,7 @@ func (p *planner) planData(ctx context.Context, i *instance) (*planned, hcl.Diag
 	c := p.newChange(i, nil)
 	c.Before = block.Null()
 	config, marks := unmark(v)
-	if !config.IsWhollyKnown() || p.awaits(i) || p.o.Offline {
+	if !config.IsWhollyKnown() || p.awaits(i) || p.o.Offline || i.res.prov.pending {
 		c.Action, c.Reason = plans.Read, plans.BecauseDeferred
 		i.value = remark(block.Propose(block.Null(), config), marks)
 		c.After = i.value

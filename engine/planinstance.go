@@ -75,7 +75,7 @@ func (p *planner) triggered(i *instance, c *planned) bool {
 	defer p.mu.Unlock()
 	for _, e := range i.res.cfg.Lifecycle.ReplaceTriggeredBy {
 		refs, _ := lang.ExprReferences(e)
-		for _, ref := range refs {
+		for _, ref := range i.res.in.place(refs) {
 			if ref.Kind != lang.RefResource {
 				continue
 			}
@@ -131,7 +131,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	before, priorMarks := unmark(prior)
 	req := providers.PlanRequest{
 		Owner: p.owner(i.addr), Prior: before, Config: config, Sensitive: paths(marks), Proposed: block.Propose(before, config), Private: private,
-		Incomplete: incomplete, Offline: p.o.Offline,
+		Incomplete: incomplete, Offline: p.o.Offline || i.res.prov.pending,
 	}
 	resp, ds := i.res.typ.Plan(ctx, req)
 	if ds = i.place(ds); ds.HasErrors() {
@@ -204,7 +204,7 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 		return nil, hcl.Diagnostics{d}
 	}
 	resp, ds := i.res.typ.Plan(ctx, providers.PlanRequest{
-		Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Sensitive: paths(marks), Proposed: block.Propose(block.Null(), config), Replacing: true, Offline: p.o.Offline,
+		Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Sensitive: paths(marks), Proposed: block.Propose(block.Null(), config), Replacing: true, Offline: p.o.Offline || i.res.prov.pending,
 	})
 	if ds = i.place(ds); ds.HasErrors() {
 		return nil, ds
@@ -300,7 +300,7 @@ func (p *planner) planRemovals(ctx context.Context) {
 		switch {
 		case p.o.Mode == plans.Destroy:
 			reason = plans.BecauseDestroy
-		case r != nil && r.cfg.Enabled != nil:
+		case r != nil && r.enabled != nil:
 			reason = plans.BecauseDisabled
 		case r != nil:
 			reason = plans.BecauseNoKey

@@ -8,18 +8,27 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/addr"
-	"github.com/meshplan/meshplan/internal/lang"
 	"github.com/meshplan/meshplan/providers"
 )
 
 // prepare does everything that needs no resource's value: providers, instances, configuration that depends on no
 // resource, and what providers say about order. It costs O(instances + references).
 func (w *world) prepare(ctx context.Context) hcl.Diagnostics {
+	for _, m := range w.modules {
+		for _, n := range m.values() { // in parallel it would be too late
+			if len(n.nodes) == 0 && (n.kind != nodeVariable || m.parent != nil) {
+				w.staticValue(n)
+			}
+		}
+	}
 	ds := w.configureProviders(ctx)
 	if ds.HasErrors() {
 		return ds
 	}
 	for _, r := range w.sorted {
+		if r.check != nil {
+			continue
+		}
 		done, more := w.expand(r, static)
 		ds = append(ds, more...)
 		if !done {
@@ -82,9 +91,8 @@ func (w *world) linkInstances() {
 	}
 	for _, r := range w.sorted {
 		var common []addr.Instance
-		var precise []lang.Reference
-		refs := slices.Concat(r.refs, r.keyRefs, r.cfg.DependsOn)
-		for _, ref := range w.nodesOf(refs) {
+		var precise []ref
+		for _, ref := range w.dependencies(r) {
 			if ref.Resource == r.addr {
 				continue
 			}
@@ -174,7 +182,7 @@ func tidy(deps []addr.Instance) []addr.Instance {
 // linkDynamic completes a resource whose instances became known only now: they depend on all that the block mentions.
 func (w *world) linkDynamic(r *resource) {
 	var all []addr.Instance
-	for _, ref := range w.nodesOf(slices.Concat(r.refs, r.keyRefs, r.cfg.DependsOn)) {
+	for _, ref := range w.dependencies(r) {
 		if ref.Resource != r.addr {
 			all = append(all, ref.Resource.Instance(addr.NoKey))
 		}
@@ -201,7 +209,7 @@ func (w *world) validate(ctx context.Context) hcl.Diagnostics {
 			if n == 100 {
 				break // the rest is the same block with other keys: plan looks at all of them
 			}
-			if r.cfg.ForEach != nil && i.each == cty.NilVal {
+			if r.forEach != nil && i.each == cty.NilVal {
 				i.each = cty.DynamicVal
 			}
 			v, more := r.schema.Block.Decode(r.cfg.Body, w.context(i, static))
@@ -212,13 +220,17 @@ func (w *world) validate(ctx context.Context) hcl.Diagnostics {
 			ds = append(ds, w.checkConfig(i, v)...)
 		}
 	}
-	for _, l := range w.module.SortedLocals() {
-		_, more := l.Expr.Value(w.contextFor(w.locals[l.Name].refs, static))
-		ds = append(ds, more...)
+	for _, m := range w.modules {
+		for _, n := range m.values() {
+			if n.kind != nodeVariable || m.parent != nil {
+				w.staticValue(n)
+				ds = append(ds, n.ds...)
+			}
+		}
 	}
-	for _, o := range w.module.SortedOutputs() {
-		if o.Expr != nil {
-			_, more := o.Expr.Value(w.contextFor(w.outputs[o.Name].refs, static))
+	for _, c := range w.checks {
+		for _, rule := range c.cfg.Asserts {
+			_, more := rule.Condition.Value(w.contextFor(c.in, c.refs, static))
 			ds = append(ds, more...)
 		}
 	}

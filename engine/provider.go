@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -26,24 +27,53 @@ const (
 
 // provider is one configured provider of a world.
 type provider struct {
-	key      string // `kubernetes` or `kubernetes.east`
+	key      string // `kubernetes`, `kubernetes.east`, or `module.m.provider.kubernetes` for a block in a module
 	name     string
 	instance providers.Provider
 	cfg      *config.ProviderConfig // nil when there is no block
-	refs     []lang.Reference
+	in       *module                // that holds the block, or the root
+	refs     []ref
 
 	resourceTypes map[string]providers.ResourceType
 	dataSources   map[string]providers.DataSource
 	identity      string // "" when it has none
+
+	// dynamic says that the configuration depends on resources: it is configured in the course of the walk.
+	dynamic bool
+	// pending says that the configuration is not known before the apply: plans are made without the system.
+	pending bool
+	late    sync.Once // configures it while applying
+	lateDs  hcl.Diagnostics
 }
 
 func (p *provider) types() map[string]providers.ResourceType { return p.resourceTypes }
 
 func (p *provider) sources() map[string]providers.DataSource { return p.dataSources }
 
-// provider returns the provider of a key, made on first use.
-func (w *world) provider(key string, at *hcl.Range) (*provider, hcl.Diagnostics) {
-	if p := w.providers[key]; p != nil {
+// providerKey finds the configuration that a module means by a key: its own, the one that its caller passes, or the
+// default one of the callers. It returns the module that holds it.
+func (m *module) providerKey(key string) (*module, string) {
+	for m.parent != nil {
+		if passed, ok := m.call.cfg.Providers[key]; ok {
+			m, key = m.parent, passed.Key
+			continue
+		}
+		if m.cfg.Providers[key] != nil || strings.Contains(key, ".") {
+			break
+		}
+		m = m.parent
+	}
+	return m, key
+}
+
+// provider returns the provider that a module knows by a key, made on first use.
+func (w *world) provider(in *module, key string, at *hcl.Range) (*provider, hcl.Diagnostics) {
+	in, key = in.providerKey(key)
+	full := key
+	if in.parent != nil {
+		full = string(in.path) + inModule + key
+	}
+	if p := w.providers[full]; p != nil {
 		return p, nil
 	}
 	name, alias, _ := strings.Cut(key, ".")
@@ -53,19 +83,40 @@ func (w *world) provider(key string, at *hcl.Range) (*provider, hcl.Diagnostics)
 		return nil, hcl.Diagnostics{diag.Error(config.CodeUnknownProvider, "Unknown provider", fmt.Sprintf("There is no provider %q. Compiled in are: %s.%s",
 			name, strings.Join(names, ", "), diag.Suggest(name, names)), at)}
 	}
-	cfg := w.module.Providers[key]
+	cfg := in.cfg.Providers[key]
 	if cfg == nil && alias != "" {
 		return nil, hcl.Diagnostics{diag.Error(config.CodeUnknownProvider, "Unknown provider configuration",
-			fmt.Sprintf("There is no block provider %q with alias = %q.%s", name, alias, diag.Suggest(key, slices.Collect(maps.Keys(w.module.Providers)))), at)}
+			fmt.Sprintf("There is no block provider %q with alias = %q.%s", name, alias, diag.Suggest(key, slices.Collect(maps.Keys(in.cfg.Providers)))), at)}
 	}
-	p := &provider{key: key, name: name, instance: factory(), cfg: cfg}
+	p := &provider{key: full, name: name, instance: factory(), cfg: cfg, in: in}
 	p.resourceTypes, p.dataSources = p.instance.ResourceTypes(), p.instance.DataSources()
 	var ds hcl.Diagnostics
 	if cfg != nil {
-		p.refs, ds = lang.BodyReferences(cfg.Body, p.instance.Schema())
+		var refs []lang.Reference
+		refs, ds = lang.BodyReferences(cfg.Body, p.instance.Schema())
+		p.refs = in.place(refs)
 	}
-	w.providers[key] = p
+	w.providers[full] = p
 	return p, ds
+}
+
+// inModule stands between the path of a module and the key of a provider configuration that it holds itself.
+const inModule = ".provider."
+
+// recordedProvider returns the provider that a record names. One whose module is gone falls back to the root's
+// configuration of that name.
+func (w *world) recordedProvider(key string) (*provider, hcl.Diagnostics) {
+	if p := w.providers[key]; p != nil {
+		return p, nil
+	}
+	in := w.root
+	if i := strings.LastIndex(key, inModule); i >= 0 {
+		if m := w.moduleAt[addr.Module(key[:i])]; m != nil {
+			in = m
+		}
+		key = key[i+len(inModule):]
+	}
+	return w.provider(in, key, nil)
 }
 
 func (p *provider) unknownType(c *config.Resource) *hcl.Diagnostic {
@@ -77,31 +128,37 @@ func (p *provider) unknownType(c *config.Resource) *hcl.Diagnostic {
 		p.name, what, c.Addr.Type, diag.Suggest(c.Addr.Type, names)), &c.DeclRange)
 }
 
-// configureProviders evaluates and configures every provider that is used. Their configuration may use variables and
-// locals that are known from the start.
+// configureProviders configures every provider that is used. One whose configuration depends on resources has to wait
+// for these.
 func (w *world) configureProviders(ctx context.Context) (ds hcl.Diagnostics) {
 	for _, key := range slices.Sorted(maps.Keys(w.providers)) {
 		p := w.providers[key]
-		body, at := hcl.EmptyBody(), (*hcl.Range)(nil)
-		if p.cfg != nil {
-			body, at = p.cfg.Body, &p.cfg.DeclRange
+		if p.dynamic = len(w.nodesOf(p.refs)) > 0; !p.dynamic || w.lenient {
+			_, more := w.configure(ctx, p, static)
+			ds = append(ds, more...)
 		}
-		evalCtx, more := w.staticContext(p.refs)
-		ds = append(ds, more...)
-		v, more := p.instance.Schema().Decode(body, evalCtx)
-		ds = append(ds, more...)
-		if more.HasErrors() {
-			continue
-		}
-		v, _ = v.UnmarkDeep()
-		if !v.IsWhollyKnown() {
-			ds = append(ds, diag.Error(CodeProviderConfig, "Provider configuration is not known yet",
-				"The configuration of a provider may use variables and locals, but nothing that is only known after other resources have been read or applied.", at))
-			continue
-		}
-		ds = append(ds, p.place(p.instance.Configure(ctx, v))...)
 	}
 	return ds
+}
+
+// configure evaluates a provider's configuration and hands it over, unless it is not known yet.
+func (w *world) configure(ctx context.Context, p *provider, ph phase) (known bool, ds hcl.Diagnostics) {
+	body, at := hcl.EmptyBody(), (*hcl.Range)(nil)
+	if p.cfg != nil {
+		body, at = p.cfg.Body, &p.cfg.DeclRange
+	}
+	v, ds := p.instance.Schema().Decode(body, w.contextFor(p.in, p.refs, ph))
+	if ds.HasErrors() {
+		return false, ds
+	}
+	v, _ = v.UnmarkDeep()
+	if !v.IsWhollyKnown() {
+		if !p.dynamic && !w.lenient {
+			ds = append(ds, diag.Error(CodeProviderConfig, "Provider configuration is not known", "A value in the configuration of this provider is not known while planning. Give the variables that it uses a value.", at))
+		}
+		return false, ds
+	}
+	return true, append(ds, p.place(p.instance.Configure(ctx, v))...)
 }
 
 // place points diagnostics of a provider at its block, or at nothing when it has none.
@@ -123,20 +180,34 @@ func (w *world) identify(ctx context.Context) (map[string]string, hcl.Diagnostic
 	var ds hcl.Diagnostics
 	for _, key := range slices.Sorted(maps.Keys(w.providers)) {
 		p := w.providers[key]
-		id, ok := p.instance.(providers.Identifier)
-		if !ok {
-			continue
+		if p.dynamic {
+			continue // later, when it is configured
 		}
-		got, more := id.Identity(ctx)
-		ds = append(ds, p.place(more)...)
+		more := w.identifyOne(ctx, p)
+		ds = append(ds, more...)
 		if more.HasErrors() {
 			return out, ds // one unreachable cluster is enough to know
 		}
-		p.identity, out[key] = got, got
-		if was := w.snapshot.Clusters[key]; was != "" && got != "" && was != got {
-			ds = append(ds, diag.Errorf(CodeCluster, "Wrong cluster", "The state belongs to the cluster whose kube-system namespace has the UID %s, but provider %q is now connected to %s. "+
-				"Choose the right one with --context or --kubeconfig, or another state with --state.", was, key, got))
+		if p.identity != "" {
+			out[key] = p.identity
 		}
 	}
 	return out, ds
+}
+
+func (w *world) identifyOne(ctx context.Context, p *provider) hcl.Diagnostics {
+	id, ok := p.instance.(providers.Identifier)
+	if !ok {
+		return nil
+	}
+	got, ds := id.Identity(ctx)
+	if ds = p.place(ds); ds.HasErrors() {
+		return ds
+	}
+	p.identity = got
+	if was := w.snapshot.Clusters[p.key]; was != "" && got != "" && was != got {
+		ds = append(ds, diag.Errorf(CodeCluster, "Wrong cluster", "The state belongs to the cluster whose kube-system namespace has the UID %s, but provider %q is now connected to %s. "+
+			"Choose the right one with --context or --kubeconfig, or another state with --state.", was, p.key, got))
+	}
+	return ds
 }

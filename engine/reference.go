@@ -1,16 +1,13 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/meshplan/meshplan/internal/addr"
-	"github.com/meshplan/meshplan/internal/dag"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/lang"
 )
@@ -25,206 +22,159 @@ const (
 	CodeCycle diag.Code = "config.cycle"
 )
 
-// nodeID names a block in the graph of the configuration.
-type nodeID struct {
-	kind nodeKind
-	name string        // of a local or an output
-	res  addr.Resource // of a resource or a data source
-}
-
-type nodeKind uint8
-
-const (
-	nodeLocal nodeKind = iota + 1
-	nodeResource
-	nodeOutput
-)
-
-func (n nodeID) String() string {
-	switch n.kind {
-	case nodeLocal:
-		return "local." + n.name
-	case nodeOutput:
-		return "output." + n.name
-	}
-	return n.res.String()
-}
-
-func compareNodes(a, b nodeID) int {
-	if a.kind != b.kind {
-		return int(a.kind) - int(b.kind)
-	}
-	if a.kind == nodeResource {
-		return addr.CompareResource(a.res, b.res)
-	}
-	return strings.Compare(a.name, b.name)
-}
-
 // checkReferences verifies that every reference names something and stands in a place where it has a meaning.
 func (w *world) checkReferences() (ds hcl.Diagnostics) {
-	for _, name := range slices.Sorted(maps.Keys(w.locals)) {
-		for _, ref := range w.locals[name].refs {
-			ds = w.checkReference(ds, ref, nil)
+	for _, m := range w.modules {
+		for _, n := range m.values() {
+			s := site{}
+			if n.kind == nodeVariable && m.call != nil {
+				s.rep = &m.call.repetition
+			}
+			ds = w.checkAll(ds, n.refs, s)
+			ds = w.checkAll(ds, n.depends, site{})
+		}
+		for _, name := range sortedStrings(m.calls) {
+			ds = w.checkAll(ds, m.calls[name].refs, site{})
+		}
+		if m.call != nil {
+			ds = w.checkAll(ds, m.parent.place(m.call.cfg.DependsOn), site{})
 		}
 	}
 	for _, r := range w.sorted {
-		for _, ref := range r.keyRefs {
-			ds = w.checkReference(ds, ref, nil)
-		}
-		for _, ref := range r.refs {
-			ds = w.checkReference(ds, ref, r)
-		}
-		for _, ref := range r.cfg.DependsOn {
-			ds = w.checkReference(ds, ref, nil)
-		}
+		ds = w.checkAll(ds, r.repetition.refs, site{})
+		ds = w.checkAll(ds, r.refs, site{rep: &r.repetition, self: len(r.cfg.Lifecycle.Postconditions) > 0, check: r.check})
+		ds = w.checkAll(ds, r.depends, site{})
 	}
-	for _, o := range w.module.SortedOutputs() {
-		for _, ref := range w.outputs[o.Name].refs {
-			ds = w.checkReference(ds, ref, nil)
-		}
+	for _, c := range w.checks {
+		ds = w.checkAll(ds, c.refs, site{check: c})
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.providers)) {
-		for _, ref := range w.providers[key].refs {
-			ds = w.checkReference(ds, ref, nil)
-		}
+		ds = w.checkAll(ds, w.providers[key].refs, site{})
 	}
 	return ds
 }
 
-func (w *world) checkReference(ds hcl.Diagnostics, ref lang.Reference, r *resource) hcl.Diagnostics {
+// site says what may be referred to at a place beside what the module declares.
+type site struct {
+	rep   *repetition // each and count
+	self  bool
+	check *check // its own data source
+}
+
+func (w *world) checkAll(ds hcl.Diagnostics, refs []ref, at site) hcl.Diagnostics {
+	for _, r := range refs {
+		ds = w.checkReference(ds, r, at)
+	}
+	return ds
+}
+
+func (w *world) checkReference(ds hcl.Diagnostics, r ref, at site) hcl.Diagnostics {
 	missing := func(what, name string, names []string) hcl.Diagnostics {
-		rng := ref.Range
-		return append(ds, diag.Error(CodeReference, "Reference to nothing", fmt.Sprintf("There is no %s %q in this configuration.%s", what, name, diag.Suggest(name, names)), &rng))
+		where := "in this configuration"
+		if r.in.parent != nil {
+			where = "in the module " + r.in.cfg.Dir
+		}
+		rng := r.Range
+		return append(ds, diag.Error(CodeReference, "Reference to nothing", fmt.Sprintf("There is no %s %q %s.%s", what, name, where, diag.Suggest(name, names)), &rng))
 	}
 	misplaced := func(detail string) hcl.Diagnostics {
-		rng := ref.Range
+		rng := r.Range
 		return append(ds, diag.Error(CodeReferencePlace, "Reference out of place", detail, &rng))
 	}
-	switch ref.Kind {
+	switch r.Kind {
 	case lang.RefVar:
-		if w.module.Variables[ref.Name] == nil {
-			return missing("variable", ref.Name, slices.Collect(maps.Keys(w.module.Variables)))
+		if r.in.vars[r.Name] == nil {
+			return missing("variable", r.Name, slices.Collect(maps.Keys(r.in.vars)))
 		}
 	case lang.RefLocal:
-		if w.locals[ref.Name] == nil {
-			return missing("local value", ref.Name, slices.Collect(maps.Keys(w.locals)))
+		if r.in.locals[r.Name] == nil {
+			return missing("local value", r.Name, slices.Collect(maps.Keys(r.in.locals)))
 		}
 	case lang.RefResource, lang.RefData:
-		if w.resources[ref.Resource] == nil {
-			what := "resource"
-			if ref.Kind == lang.RefData {
-				what = "data source"
-			}
-			var names []string
-			for _, other := range w.sorted {
-				if other.addr.Mode == ref.Resource.Mode {
-					names = append(names, other.addr.String())
-				}
-			}
-			return missing(what, ref.Resource.String(), names)
+		return w.checkResourceReference(ds, r, at, missing)
+	case lang.RefMeshplan:
+		if r.Name != "version" {
+			return missing("fact about the run", "meshplan."+r.Name, []string{"meshplan.version"})
 		}
 	case lang.RefEach:
-		if r == nil || r.cfg.ForEach == nil {
-			return misplaced("each.key and each.value exist only inside a resource or data block that has for_each.")
+		if at.rep == nil || at.rep.forEach == nil {
+			return misplaced("each.key and each.value exist only inside a resource, data or module block that has for_each.")
 		}
 	case lang.RefCount:
-		if r == nil || r.cfg.Count == nil {
-			return misplaced("count.index exists only inside a resource or data block that has count.")
+		if at.rep == nil || at.rep.count == nil {
+			return misplaced("count.index exists only inside a resource, data or module block that has count.")
 		}
 	case lang.RefSelf:
-		if r == nil || len(r.cfg.Lifecycle.Postconditions) == 0 {
+		if !at.self {
 			return misplaced("self exists only in the postconditions of a resource or data block.")
 		}
 	case lang.RefModule:
-		return missing("module", ref.Name, nil)
+		c := r.in.calls[r.Name]
+		if c == nil {
+			return missing("module", r.Name, slices.Collect(maps.Keys(r.in.calls)))
+		}
+		return c.checkOutput(ds, r)
 	}
 	return ds
 }
 
-// checkCycles finds blocks that depend on each other in a circle, and resolves what locals depend on.
-func (w *world) checkCycles() hcl.Diagnostics {
-	g := dag.New(compareNodes)
-	add := func(n nodeID, refs []lang.Reference) {
-		g.Add(n)
-		for _, ref := range refs {
-			switch ref.Kind {
-			case lang.RefLocal:
-				g.AddEdge(n, nodeID{kind: nodeLocal, name: ref.Name})
-			case lang.RefResource, lang.RefData:
-				g.AddEdge(n, nodeID{kind: nodeResource, res: ref.Resource})
-			}
+// checkResourceReference finds the resource in the module that holds the expression. The data source of a check exists
+// for that check alone.
+func (w *world) checkResourceReference(ds hcl.Diagnostics, r ref, at site, missing func(what, name string, names []string) hcl.Diagnostics) hcl.Diagnostics {
+	to := w.resources[r.Resource]
+	if to != nil && (to.check == nil || to.check == at.check) {
+		return ds
+	}
+	what := "resource"
+	if r.Kind == lang.RefData {
+		what = "data source"
+	}
+	relative := func(a addr.Resource) string {
+		a.Module = ""
+		return a.String()
+	}
+	var names []string
+	for _, other := range w.byModule[r.in.path] {
+		if other.addr.Mode == r.Resource.Mode && other.check == nil {
+			names = append(names, relative(other.addr))
 		}
 	}
-	for name, l := range w.locals {
-		add(nodeID{kind: nodeLocal, name: name}, l.refs)
-	}
-	for _, r := range w.sorted {
-		n := nodeID{kind: nodeResource, res: r.addr}
-		add(n, r.keyRefs)
-		add(n, r.refs)
-		add(n, r.cfg.DependsOn)
-	}
-	for name, o := range w.outputs {
-		add(nodeID{kind: nodeOutput, name: name}, o.refs)
-	}
-	order, err := g.Sort()
-	var cycle *dag.CycleError[nodeID]
-	if errors.As(err, &cycle) {
-		return hcl.Diagnostics{w.cycle(cycle.Cycle)}
-	}
-	for _, n := range order {
-		switch n.kind {
-		case nodeLocal:
-			l := w.locals[n.name]
-			l.nodes = w.nodesOf(l.refs)
-		case nodeResource:
-			r := w.resources[n.res]
-			r.usesNodes = len(w.nodesOf(r.refs)) > 0
-		}
-	}
-	return nil
+	return missing(what, relative(r.Resource), names)
 }
 
-// nodesOf returns the references to resources and data sources among refs, those through locals included. The locals'
-// own must have been resolved.
-func (w *world) nodesOf(refs []lang.Reference) (out []lang.Reference) {
-	for _, ref := range refs {
-		switch ref.Kind {
-		case lang.RefResource, lang.RefData:
-			out = append(out, ref)
-		case lang.RefLocal:
-			for _, inner := range w.locals[ref.Name].nodes {
-				if inner.KeyExpr != lang.KeyStatic { // each.key means something else where the local is used
-					inner.KeyExpr = lang.KeyNone
-				}
-				out = append(out, inner)
-			}
+// checkOutput verifies that a reference to a module names an output of it, and uses a key just when there are keys.
+func (c *call) checkOutput(ds hcl.Diagnostics, r ref) hcl.Diagnostics {
+	rng := r.Range
+	if r.KeyExpr == lang.KeyNone && c.keyed() && len(r.Remaining) > 0 {
+		if a, ok := r.Remaining[0].(hcl.TraverseAttr); ok {
+			return append(ds, diag.Error(CodeReference, "Module has several instances", fmt.Sprintf("The module %q has count or for_each, so it has no output of its own: "+
+				"name an instance, as in module.%s[%s].%s, or take them all, as in values(module.%s)[*].%s.", r.Name, r.Name, c.exampleKey(), a.Name, r.Name, a.Name), &rng))
+		}
+	}
+	if len(r.Remaining) == 0 {
+		return ds
+	}
+	a, ok := r.Remaining[0].(hcl.TraverseAttr)
+	if !ok || c.cfg.Module.Outputs[a.Name] != nil {
+		return ds
+	}
+	return append(ds, diag.Error(CodeReference, "Reference to nothing", fmt.Sprintf("The module %q has no output %q. What a module does not declare as an output cannot be seen from outside.%s",
+		r.Name, a.Name, diag.Suggest(a.Name, slices.Collect(maps.Keys(c.cfg.Module.Outputs)))), &rng))
+}
+
+func (c *call) exampleKey() string {
+	if c.count != nil {
+		return "0"
+	}
+	return `"key"`
+}
+
+// values returns the named values of a module: variables, locals, outputs, each by name.
+func (m *module) values() (out []*named) {
+	for _, set := range []map[string]*named{m.vars, m.locals, m.outputs} {
+		for _, name := range sortedStrings(set) {
+			out = append(out, set[name])
 		}
 	}
 	return out
 }
-
-// cycle names all members of a cycle with their positions; the subject is the first.
-func (w *world) cycle(members []nodeID) *hcl.Diagnostic {
-	var b strings.Builder
-	b.WriteString("These blocks depend on each other in a circle, so that none of them can come first:\n")
-	for i, n := range members {
-		next := members[(i+1)%len(members)]
-		fmt.Fprintf(&b, "  %s (%s) refers to %s\n", n, position(w.nodeRange(n)), next)
-	}
-	b.WriteString("Remove one of these references, or move what both need into a block of its own.")
-	rng := w.nodeRange(members[0])
-	return diag.Error(CodeCycle, "Dependency cycle", b.String(), &rng)
-}
-
-func (w *world) nodeRange(n nodeID) hcl.Range {
-	switch n.kind {
-	case nodeLocal:
-		return w.locals[n.name].cfg.Range
-	case nodeOutput:
-		return w.outputs[n.name].cfg.DeclRange
-	}
-	return w.resources[n.res].cfg.DeclRange
-}
-
-func position(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }

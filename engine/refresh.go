@@ -23,7 +23,7 @@ const CodeUpgrade diag.Code = "state.upgrade"
 
 // recordType returns what manages a record's type, or a diagnostic when nothing does.
 func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType, hcl.Diagnostics) {
-	p, ds := w.provider(rec.Provider, nil)
+	p, ds := w.recordedProvider(rec.Provider)
 	if p == nil {
 		return nil, nil, ds
 	}
@@ -39,12 +39,13 @@ func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType
 // are configured.
 func (w *world) adoptRecords() (ds hcl.Diagnostics) {
 	for _, r := range w.snapshot.Records {
-		_, t, more := w.recordType(r)
+		p, t, more := w.recordType(r)
 		ds = append(ds, more...)
 		if t == nil {
 			continue
 		}
 		rec := w.records[r.Addr]
+		rec.provider = p
 		v := rec.sealed.Plain
 		if u, ok := t.(providers.Upgrader); ok && r.SchemaVersion < t.Schema().Version {
 			up, err := u.Upgrade(r.SchemaVersion, v)
@@ -60,8 +61,8 @@ func (w *world) adoptRecords() (ds hcl.Diagnostics) {
 	return ds
 }
 
-// refresh reads every recorded object, batched by type, and resolves writes whose outcome is unknown.
-func (w *world) refresh(ctx context.Context) hcl.Diagnostics {
+// refresh reads the recorded objects that are chosen, batched by type, and resolves writes whose outcome is unknown.
+func (w *world) refresh(ctx context.Context, choose func(*record) bool) hcl.Diagnostics {
 	type batch struct {
 		p       *provider
 		t       providers.ResourceType
@@ -84,12 +85,11 @@ func (w *world) refresh(ctx context.Context) hcl.Diagnostics {
 		return nil
 	}
 	var ds hcl.Diagnostics
-	ds = append(ds, w.adoptUnresolved()...)
-	if ds.HasErrors() {
-		return ds
-	}
 	for _, a := range sortedKeys(w.records) {
 		rec := w.records[a]
+		if !choose(rec) {
+			continue
+		}
 		ds = append(ds, add(rec, providers.ReadRequest{Owner: w.owner(a), Value: rec.sealed.Plain, Private: rec.Private, Unresolved: rec.unresolved})...)
 	}
 	var mu sync.Mutex // guards ds while the batches run
@@ -171,7 +171,11 @@ func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 		}
 		// What the provider planned to record is not what it recorded: it gets nothing to go by but the value.
 		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Status: state.Incomplete, Run: in.Run}
-		w.records[in.Addr] = &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
+		rec := &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
+		var more hcl.Diagnostics
+		rec.provider, _, more = w.recordType(r)
+		ds = append(ds, more...)
+		w.records[in.Addr] = rec
 	}
 	return ds
 }

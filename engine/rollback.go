@@ -32,7 +32,7 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	w, ds := e.world(c, o.Inputs, snap, false)
+	w, ds := e.world(c, o.Inputs, snap, worldOptions{})
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)
 	}
@@ -170,7 +170,7 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 		}
 		return r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
 	}
-	_, t, ds := r.recordType(f.record.Record)
+	prov, t, ds := r.recordType(f.record.Record)
 	if t == nil {
 		return nil, ds
 	}
@@ -186,7 +186,7 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 			Reason: fmt.Sprintf("the former value of %s is a secret, of which only a fingerprint is kept; set it in the configuration and apply", diag.PathString(missing[0]))})
 		return nil, ds
 	}
-	i := &instance{addr: a, res: r.formerResource(a, f, t)}
+	i := &instance{addr: a, res: r.formerResource(a, prov, t)}
 	c, more := r.planObject(ctx, i, rec, desired{config: block.Configured(want), deps: f.record.DependsOn})
 	if ds = append(ds, more...); ds.HasErrors() {
 		return nil, ds
@@ -218,11 +218,12 @@ func (r *rollback) reveal(v sealed.Value, a addr.Instance, candidates []cty.Valu
 }
 
 // formerResource stands for the block of a former record; the real one is used for positions when it still exists.
-func (r *rollback) formerResource(a addr.Instance, f *former, t providers.ResourceType) *resource {
+func (r *rollback) formerResource(a addr.Instance, prov *provider, t providers.ResourceType) *resource {
 	if res := r.resources[a.Resource]; res != nil && res.typ != nil {
 		return res
 	}
-	return &resource{addr: a.Resource, typ: t, schema: t.Schema(), cfg: &config.Resource{Addr: a.Resource, Body: hcl.EmptyBody(), Provider: f.record.Record.Provider}, inverted: map[addr.Resource]bool{}}
+	return &resource{addr: a.Resource, typ: t, schema: t.Schema(), prov: prov, repetition: repetition{what: a.Resource.String(), in: r.root},
+		cfg: &config.Resource{Addr: a.Resource, Body: hcl.EmptyBody()}, inverted: map[addr.Resource]bool{}}
 }
 
 // leaveOthers adds the records that the runs did not touch: they carry order between those that they did.
@@ -264,9 +265,9 @@ func (r *rollback) planFormerOutputs(was map[string]state.Output) {
 		}
 		r.plan.Outputs = append(r.plan.Outputs, o)
 	}
-	keep := map[string]*output{}
+	keep := map[string]*named{}
 	for name := range was {
-		keep[name] = &output{}
+		keep[name] = &named{}
 	}
 	r.planOutputs(keep)
 }

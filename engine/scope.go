@@ -18,153 +18,35 @@ const (
 	dynamic                  // everything that has been planned or applied
 )
 
-// baseScope holds what the expressions of one resource see in common: variables, locals, whole resources. It is built
-// once for all instances, so that instances cost what they alone refer to.
+// baseScope holds what the expressions of one resource see in common: variables, locals, modules, whole resources. It
+// is built once for all instances, so that instances cost what they alone refer to.
 type baseScope struct {
 	resource *resource
 	mu       sync.Mutex // guards the fields below; instances are evaluated in parallel
 	built    phase
 	roots    map[string]cty.Value
-	types    map[string]map[string]cty.Value // TYPE → NAME → value, for whole resources
-	data     map[string]map[string]cty.Value
-	precise  []lang.Reference // references to single instances
+	spaces   spaces
+	precise  []ref // references to single instances
 }
 
-// build fills the scope for a phase.
-func (b *baseScope) build(w *world, refs []lang.Reference, ph phase) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.built == ph {
-		return
-	}
-	b.built = ph
-	b.roots = map[string]cty.Value{"var": w.vars, "path": w.path}
-	b.types, b.data, b.precise = map[string]map[string]cty.Value{}, map[string]map[string]cty.Value{}, nil
-	locals := map[string]cty.Value{}
-	wholes := map[addr.Resource]bool{}
-	for _, ref := range refs {
-		if (ref.Kind == lang.RefResource || ref.Kind == lang.RefData) && !w.isPrecise(ref, b.resource) {
-			wholes[ref.Resource] = true
-		}
-	}
-	for _, ref := range refs {
-		switch ref.Kind {
-		case lang.RefLocal:
-			l := w.locals[ref.Name]
-			switch {
-			case ph == static:
-				locals[ref.Name] = w.staticLocal(l)
-			case w.applying:
-				locals[ref.Name] = w.lateLocal(l)
-			default:
-				locals[ref.Name] = l.value
-			}
-		case lang.RefResource, lang.RefData:
-			if !wholes[ref.Resource] {
-				b.precise = append(b.precise, ref)
-				continue
-			}
-			put(b.space(ref.Resource.Mode), ref.Resource, w.wholeValue(w.resources[ref.Resource], ph))
-		}
-	}
-	b.roots["local"] = cty.ObjectVal(locals)
+// spaces hold values of resources and data sources: TYPE → NAME → value.
+type spaces struct {
+	managed, data map[string]map[string]cty.Value
 }
 
-func (b *baseScope) space(m addr.Mode) map[string]map[string]cty.Value {
-	if m == addr.Data {
-		return b.data
+func (s spaces) put(r addr.Resource, v cty.Value) {
+	space := s.managed
+	if r.Mode == addr.Data {
+		space = s.data
 	}
-	return b.types
-}
-
-func put(space map[string]map[string]cty.Value, r addr.Resource, v cty.Value) {
 	if space[r.Type] == nil {
 		space[r.Type] = map[string]cty.Value{}
 	}
 	space[r.Type][r.Name] = v
 }
 
-// isPrecise reports whether a reference names one instance of a resource with for_each or count.
-func (w *world) isPrecise(ref lang.Reference, from *resource) bool {
-	to := w.resources[ref.Resource]
-	if to.cfg.ForEach == nil && to.cfg.Count == nil || from == nil {
-		return false
-	}
-	switch ref.KeyExpr {
-	case lang.KeyStatic:
-		return true
-	case lang.KeyEachKey:
-		return from.cfg.ForEach != nil
-	case lang.KeyCountIndex:
-		return from.cfg.Count != nil
-	}
-	return false
-}
-
-// chosen returns the key of the instance that a precise reference means.
-func chosen(ref lang.Reference, from *instance) addr.Key {
-	if ref.KeyExpr == lang.KeyStatic {
-		return ref.Key
-	}
-	return from.addr.Key
-}
-
-// context returns what the expressions of an instance see.
-func (w *world) context(i *instance, ph phase) *hcl.EvalContext {
-	b := &i.res.base
-	b.build(w, i.res.refs, ph)
-	roots := make(map[string]cty.Value, len(b.roots)+4)
-	for k, v := range b.roots {
-		roots[k] = v
-	}
-	types, data := b.types, b.data
-	if len(b.precise) > 0 {
-		types, data = clone(b.types), clone(b.data)
-		chosenOnly := map[addr.Resource]map[string]cty.Value{}
-		for _, ref := range b.precise {
-			to := w.resources[ref.Resource]
-			inner := chosenOnly[ref.Resource]
-			if inner == nil {
-				inner = map[string]cty.Value{}
-				chosenOnly[ref.Resource] = inner
-			}
-			key := chosen(ref, i)
-			if other := to.byKey[key]; other != nil {
-				inner[keyText(key)] = w.instanceValue(other, ph)
-			} else {
-				inner = nil // let the expression fail on the real collection, with its own message
-			}
-			space := types
-			if ref.Kind == lang.RefData {
-				space = data
-			}
-			if inner == nil || !to.expanded {
-				delete(chosenOnly, ref.Resource)
-				put(space, ref.Resource, w.wholeValue(to, ph))
-				continue
-			}
-			put(space, ref.Resource, cty.ObjectVal(inner))
-		}
-	}
-	for typ, names := range types {
-		roots[typ] = cty.ObjectVal(names)
-	}
-	if len(data) > 0 {
-		all := make(map[string]cty.Value, len(data))
-		for typ, names := range data {
-			all[typ] = cty.ObjectVal(names)
-		}
-		roots["data"] = cty.ObjectVal(all)
-	}
-	if i.res.cfg.ForEach != nil {
-		key, _ := i.addr.Key.Str()
-		roots["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": i.each})
-	}
-	if i.res.cfg.Count != nil {
-		n, _ := i.addr.Key.Int()
-		roots["count"] = cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(n))})
-	}
-	return &hcl.EvalContext{Variables: roots, Functions: w.functions}
+func (s spaces) clone() spaces {
+	return spaces{clone(s.managed), clone(s.data)}
 }
 
 func clone(m map[string]map[string]cty.Value) map[string]map[string]cty.Value {
@@ -178,6 +60,166 @@ func clone(m map[string]map[string]cty.Value) map[string]map[string]cty.Value {
 	return out
 }
 
+// addTo makes the values visible under their names.
+func (s spaces) addTo(roots map[string]cty.Value) {
+	for typ, names := range s.managed {
+		roots[typ] = cty.ObjectVal(names)
+	}
+	if len(s.data) > 0 {
+		all := make(map[string]cty.Value, len(s.data))
+		for typ, names := range s.data {
+			all[typ] = cty.ObjectVal(names)
+		}
+		roots["data"] = cty.ObjectVal(all)
+	}
+}
+
+// build fills the scope for a phase with what references of module m name. Names that do not exist are left out: the
+// check of references reports them.
+func (b *baseScope) build(w *world, m *module, refs []ref, ph phase) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.built == ph {
+		return
+	}
+	b.built = ph
+	b.roots = map[string]cty.Value{"path": m.pathValue, "meshplan": w.facts}
+	b.spaces, b.precise = spaces{map[string]map[string]cty.Value{}, map[string]map[string]cty.Value{}}, nil
+	vars, locals := map[string]cty.Value{}, map[string]cty.Value{}
+	calls := map[string]map[string]bool{} // the outputs that are used, by call
+	wholes := map[addr.Resource]bool{}
+	for _, r := range refs {
+		if r.in == m && (r.Kind == lang.RefResource || r.Kind == lang.RefData) && !w.isPrecise(r, b.resource) {
+			wholes[r.Resource] = true
+		}
+	}
+	for _, r := range refs {
+		if r.in != m {
+			continue
+		}
+		switch r.Kind {
+		case lang.RefVar:
+			if n := m.vars[r.Name]; n != nil && vars[r.Name] == cty.NilVal {
+				vars[r.Name] = w.valueOf(n, ph)
+			}
+		case lang.RefLocal:
+			if n := m.locals[r.Name]; n != nil && locals[r.Name] == cty.NilVal {
+				locals[r.Name] = w.valueOf(n, ph)
+			}
+		case lang.RefModule:
+			if c := m.calls[r.Name]; c != nil {
+				w.expandCall(c)
+				if calls[r.Name] == nil {
+					calls[r.Name] = map[string]bool{}
+				}
+				for _, name := range c.outputsOf(r) {
+					calls[r.Name][name] = true
+				}
+			}
+		case lang.RefResource, lang.RefData:
+			to := w.resources[r.Resource]
+			switch {
+			case to == nil && ph == static: // while modules are expanded
+				b.spaces.put(r.Resource, cty.DynamicVal)
+			case to == nil:
+			case wholes[r.Resource]:
+				b.spaces.put(r.Resource, w.wholeValue(to, ph))
+			default:
+				b.precise = append(b.precise, r)
+			}
+		}
+	}
+	b.roots["var"], b.roots["local"] = cty.ObjectVal(vars), cty.ObjectVal(locals)
+	if len(calls) > 0 {
+		modules := make(map[string]cty.Value, len(calls))
+		for name, outputs := range calls {
+			modules[name] = m.calls[name].value(w, outputs, ph)
+		}
+		b.roots["module"] = cty.ObjectVal(modules)
+	}
+}
+
+// isPrecise reports whether a reference names one instance of a resource with for_each or count.
+func (w *world) isPrecise(r ref, from *resource) bool {
+	to := w.resources[r.Resource]
+	if to == nil || !to.keyed() || from == nil {
+		return false
+	}
+	switch r.KeyExpr {
+	case lang.KeyStatic:
+		return true
+	case lang.KeyEachKey:
+		return from.forEach != nil
+	case lang.KeyCountIndex:
+		return from.count != nil
+	}
+	return false
+}
+
+// chosen returns the key of the instance that a precise reference means.
+func chosen(r ref, from *instance) addr.Key {
+	if r.KeyExpr == lang.KeyStatic {
+		return r.Key
+	}
+	return from.addr.Key
+}
+
+// context returns what the expressions of an instance see.
+func (w *world) context(i *instance, ph phase) *hcl.EvalContext {
+	b := &i.res.base
+	b.build(w, i.res.in, i.res.refs, ph)
+	roots := make(map[string]cty.Value, len(b.roots)+4)
+	for k, v := range b.roots {
+		roots[k] = v
+	}
+	s := b.spaces
+	if len(b.precise) > 0 {
+		s = s.clone()
+		w.addPrecise(s, b.precise, i, ph)
+	}
+	s.addTo(roots)
+	if i.res.forEach != nil {
+		roots["each"] = cty.ObjectVal(map[string]cty.Value{"key": keyValue(i.addr.Key, cty.String), "value": i.each})
+	}
+	if i.res.count != nil {
+		roots["count"] = cty.ObjectVal(map[string]cty.Value{"index": keyValue(i.addr.Key, cty.Number)})
+	}
+	return &hcl.EvalContext{Variables: roots, Functions: i.res.in.functions}
+}
+
+// addPrecise adds the single instances that an instance refers to, as collections of just these.
+func (w *world) addPrecise(s spaces, refs []ref, i *instance, ph phase) {
+	chosenOnly := map[addr.Resource]map[string]cty.Value{}
+	for _, r := range refs {
+		to := w.resources[r.Resource]
+		inner, known := chosenOnly[r.Resource]
+		if known && inner == nil {
+			continue
+		}
+		key := chosen(r, i)
+		other := to.byKey[key]
+		if !to.expanded || other == nil { // let the expression fail on the real collection, with its own message
+			chosenOnly[r.Resource] = nil
+			s.put(r.Resource, w.wholeValue(to, ph))
+			continue
+		}
+		if inner == nil {
+			inner = map[string]cty.Value{}
+			chosenOnly[r.Resource] = inner
+		}
+		inner[keyText(key)] = w.instanceValue(other, ph)
+		s.put(r.Resource, cty.ObjectVal(inner))
+	}
+}
+
+// keyValue returns a key as each.key or count.index gives it. A block whose instances are not known has an unknown one.
+func keyValue(k addr.Key, ty cty.Type) cty.Value {
+	if k == addr.NoKey {
+		return cty.UnknownVal(ty)
+	}
+	return k.Value()
+}
+
 // keyText is the attribute name under which a precise reference finds its instance: HCL converts the index to a string.
 func keyText(k addr.Key) string {
 	if s, ok := k.Str(); ok {
@@ -187,49 +229,13 @@ func keyText(k addr.Key) string {
 	return cty.NumberIntVal(int64(n)).AsBigFloat().Text('f', -1)
 }
 
-// contextFor returns what the expressions with the given references see outside of instances: locals, outputs, for_each.
-func (w *world) contextFor(refs []lang.Reference, ph phase) *hcl.EvalContext {
+// contextFor returns what expressions of a module with the given references see outside of instances: locals, outputs,
+// for_each.
+func (w *world) contextFor(m *module, refs []ref, ph phase) *hcl.EvalContext {
 	b := &baseScope{}
-	b.build(w, refs, ph)
-	for typ, names := range b.types {
-		b.roots[typ] = cty.ObjectVal(names)
-	}
-	if len(b.data) > 0 {
-		all := make(map[string]cty.Value, len(b.data))
-		for typ, names := range b.data {
-			all[typ] = cty.ObjectVal(names)
-		}
-		b.roots["data"] = cty.ObjectVal(all)
-	}
-	return &hcl.EvalContext{Variables: b.roots, Functions: w.functions}
-}
-
-func (w *world) staticContext(refs []lang.Reference) (*hcl.EvalContext, hcl.Diagnostics) {
-	return w.contextFor(refs, static), nil
-}
-
-// staticLocal evaluates a local with resources unknown. Cycles have been excluded.
-func (w *world) staticLocal(l *local) cty.Value {
-	if l.value == cty.NilVal {
-		v, ds := l.cfg.Expr.Value(w.contextFor(l.refs, static))
-		if ds.HasErrors() {
-			v = cty.DynamicVal
-		}
-		l.value, l.diags = v, ds // reported when the local is visited
-	}
-	return l.value
-}
-
-// lateLocal evaluates a local while applying, once: whoever needs it comes after everything that it depends on.
-func (w *world) lateLocal(l *local) cty.Value {
-	l.late.Do(func() {
-		v, ds := l.cfg.Expr.Value(w.contextFor(l.refs, dynamic))
-		if ds.HasErrors() {
-			v = cty.DynamicVal // it shows where the local is used
-		}
-		l.value = v
-	})
-	return l.value
+	b.build(w, m, refs, ph)
+	b.spaces.addTo(b.roots)
+	return &hcl.EvalContext{Variables: b.roots, Functions: m.functions}
 }
 
 // wholeValue caches the value of a resource with all its instances.
@@ -242,9 +248,8 @@ type wholeValue struct {
 // wholeValue returns what `type.name` means: an object, a tuple for count, an object of objects for for_each. It is
 // built once and shared.
 func (w *world) wholeValue(r *resource, ph phase) cty.Value {
-	keyed := r.cfg.Count != nil || r.cfg.ForEach != nil
 	if ph == static {
-		if keyed || r.cfg.Enabled != nil {
+		if r.keyed() || r.enabled != nil {
 			return cty.DynamicVal
 		}
 		return cty.UnknownVal(r.schema.Block.Type())
@@ -252,7 +257,7 @@ func (w *world) wholeValue(r *resource, ph phase) cty.Value {
 	if !r.expanded {
 		return cty.DynamicVal
 	}
-	if !keyed {
+	if !r.keyed() {
 		if len(r.instances) == 0 {
 			return cty.NullVal(r.schema.Block.Type())
 		}
@@ -274,7 +279,7 @@ func (r *resource) forget() {
 }
 
 func (r *resource) collect(w *world) cty.Value {
-	if r.cfg.Count != nil {
+	if r.count != nil {
 		vals := make([]cty.Value, len(r.instances))
 		for i, inst := range r.instances {
 			vals[i] = w.instanceValue(inst, dynamic)

@@ -38,11 +38,13 @@ func (a *applier) visit(ctx context.Context, n int, slot *dag.Slot) error {
 	a.running[n] = run
 	run.stopped = a.stopping
 	a.mu.Unlock()
-	var ds hcl.Diagnostics
-	if s.Op == plans.OpRead {
-		ds = a.readNow(ctx, c)
-	} else {
-		ds = run.write(ctx)
+	ds := a.ready(ctx, a.providerOf(c))
+	switch {
+	case ds.HasErrors():
+	case s.Op == plans.OpRead:
+		ds = append(ds, a.readNow(ctx, c)...)
+	default:
+		ds = append(ds, run.write(ctx)...)
 	}
 	elapsed := a.engine.options.Now().Sub(started)
 	a.mu.Lock()
@@ -193,8 +195,8 @@ func (s *stepRun) marked(v cty.Value) cty.Value {
 }
 
 func (a *applier) typeOf(c *plans.Change) providers.ResourceType {
-	p, ds := a.provider(c.Provider, nil)
-	if ds.HasErrors() {
+	p := a.providerOf(c)
+	if p == nil {
 		return nil
 	}
 	return p.types()[c.Addr.Type]
@@ -298,7 +300,7 @@ func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Di
 			return hcl.Diagnostics{diag.Errorf(CodeSecretNeeded, "Secret is needed", "Rolling %s back needs a secret value that a plan file does not hold. Run \"meshplan rollback\" without a saved plan.", c.Addr)}
 		}
 	} else {
-		if i.res.cfg.ForEach != nil && i.each == cty.NilVal {
+		if i.res.forEach != nil && i.each == cty.NilVal {
 			if ds = s.a.evaluateEach(i.res); ds.HasErrors() {
 				return ds
 			}

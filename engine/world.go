@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,40 +26,46 @@ import (
 // world is everything that one operation works on: the configuration with its references resolved, the providers, and
 // the records. It is built once, then only the goroutine that visits a node writes to that node.
 type world struct {
-	engine    *Engine
-	module    *config.Module
-	config    *config.Config
-	functions map[string]function.Function
-	vars      cty.Value // the object `var`
-	path      cty.Value // the object `path`
-	identity  state.Identity
-	snapshot  *state.Snapshot
-	offline   bool
-	applying  bool // locals are evaluated at their first use: all that they depend on has been applied then
+	engine   *Engine
+	config   *config.Config
+	root     *module
+	modules  []*module // the root first, callers before the called
+	moduleAt map[addr.Module]*module
+	cwd      string
+	facts    cty.Value // the object `meshplan`
+	identity state.Identity
+	snapshot *state.Snapshot
+	offline  bool
+	applying bool // values are evaluated at their first use: all that they depend on has been applied then
+	lenient  bool // what cannot be known without inputs and resources is no error
 
+	functions map[string]map[string]function.Function // by directory
 	resources map[addr.Resource]*resource
+	byModule  map[addr.Module][]*resource // sorted
 	sorted    []*resource
-	locals    map[string]*local
-	outputs   map[string]*output
+	checks    []*check
+	outputs   map[string]*named // of the root
 	providers map[string]*provider
 	records   map[addr.Instance]*record
 	decoder   sealed.Decoder
 	encoder   sealed.Encoder
 }
 
-// resource is a `resource` or `data` block.
+// resource is a `resource` or `data` block in one instance of a module.
 type resource struct {
+	repetition
 	addr   addr.Resource
 	cfg    *config.Resource
 	schema *schema.Resource
 	typ    providers.ResourceType // nil for data sources
 	source providers.DataSource   // nil for managed resources
 	prov   *provider
+	check  *check // the one that it belongs to, if any
 
-	refs      []lang.Reference // of the body and of conditions
-	keyRefs   []lang.Reference // of count, for_each and enabled
+	refs      []ref // of the body and of conditions
+	depends   []ref // depends_on, those of the calls around it included
 	inverted  map[addr.Resource]bool
-	usesNodes bool // refers to resources or data, directly or through locals
+	usesNodes bool // refers to resources or data, directly or through values
 
 	expanded  bool
 	instances []*instance // sorted by key
@@ -87,45 +93,40 @@ type instance struct {
 // record is a record of the state with its value decoded.
 type record struct {
 	*state.Record
-	sealed sealed.Value
-	live   cty.Value // after refreshing; may carry marks; null when the object is gone
+	provider *provider // that manages it
+	sealed   sealed.Value
+	live     cty.Value // after refreshing; may carry marks; null when the object is gone
 	// private is what the provider knows of the live object.
 	private    []byte
 	unresolved bool
 	failed     bool // could not be read: the record stays in force
 }
 
-type local struct {
-	cfg   *config.Local
-	refs  []lang.Reference
-	nodes []lang.Reference // resources and data that it depends on, through other locals too
-	value cty.Value
-	diags hcl.Diagnostics // of the static evaluation
-	late  sync.Once       // evaluates value while applying
-}
-
-type output struct {
-	cfg  *config.Output
-	refs []lang.Reference
-}
+// worldOptions say what a world is for.
+type worldOptions struct{ offline, lenient bool }
 
 // world resolves the configuration against the registry. It does no I/O besides reading files that expressions name.
-func (e *Engine) world(c *config.Config, in Inputs, snap *state.Snapshot, offline bool) (*world, hcl.Diagnostics) {
+func (e *Engine) world(c *config.Config, in Inputs, snap *state.Snapshot, o worldOptions) (*world, hcl.Diagnostics) {
 	w := &world{
-		engine: e, config: c, snapshot: snap, offline: offline, identity: snap.Identity,
-		resources: map[addr.Resource]*resource{}, locals: map[string]*local{}, outputs: map[string]*output{},
-		providers: map[string]*provider{}, records: map[addr.Instance]*record{},
+		engine: e, config: c, snapshot: snap, offline: o.offline, lenient: o.lenient, identity: snap.Identity, cwd: filepath.ToSlash(filepath.Clean(c.Dir)),
+		functions: map[string]map[string]function.Function{}, moduleAt: map[addr.Module]*module{}, resources: map[addr.Resource]*resource{},
+		byModule: map[addr.Module][]*resource{}, providers: map[string]*provider{}, records: map[addr.Instance]*record{},
 	}
 	if w.identity.Lineage == "" {
 		w.identity = newIdentity()
 	}
-	now := e.options.Now()
-	w.functions = lang.Functions(lang.FunctionOptions{BaseDir: c.Dir, Now: func() time.Time { return now }})
-	w.module = c.Root
-	ds := w.setVariables(in)
-	w.path = cty.ObjectVal(map[string]cty.Value{
-		"module": cty.StringVal("."), "root": cty.StringVal("."), "cwd": cty.StringVal(filepath.ToSlash(filepath.Clean(c.Dir))),
-	})
+	w.facts = cty.ObjectVal(map[string]cty.Value{"version": cty.StringVal(e.options.Version)})
+	w.root = w.newModule(c.Root, nil, addr.NoKey)
+	ds := w.addModule(w.root)
+	w.setVariables(in)
+	w.outputs = w.root.outputs
+	if ds.HasErrors() {
+		return w, ds
+	}
+	ds = append(ds, w.expandModules()...)
+	for _, m := range w.modules {
+		w.moduleAt[m.path] = m
+	}
 	ds = append(ds, w.addBlocks()...)
 	if ds.HasErrors() {
 		return w, ds
@@ -134,7 +135,16 @@ func (e *Engine) world(c *config.Config, in Inputs, snap *state.Snapshot, offlin
 	if ds.HasErrors() {
 		return w, ds
 	}
-	return w, append(ds, w.checkCycles()...)
+	ds = append(ds, w.checkCycles()...)
+	if ds.HasErrors() {
+		return w, ds
+	}
+	for _, m := range w.modules {
+		for _, name := range sortedStrings(m.calls) {
+			ds = append(ds, m.calls[name].ds...)
+		}
+	}
+	return w, ds
 }
 
 // newIdentity makes the identity of a state that does not exist yet.
@@ -144,82 +154,91 @@ func newIdentity() state.Identity {
 	return state.Identity{Lineage: hex.EncodeToString(b[:16]), Key: b[16:]}
 }
 
-func (w *world) setVariables(in Inputs) (ds hcl.Diagnostics) {
-	vals := make(map[string]cty.Value, len(w.module.Variables))
-	for name, v := range w.module.Variables {
-		val, ok := in.Variables[name]
+// setVariables gives the root's variables their values. One that is missing is unknown.
+func (w *world) setVariables(in Inputs) {
+	for name, n := range w.root.vars {
+		v, ok := in.Variables[name]
 		if !ok {
-			val = cty.UnknownVal(v.Type)
-			if v.Sensitive {
-				val = val.Mark(schema.Sensitive)
+			v = cty.UnknownVal(n.variable.Type)
+			if n.variable.Sensitive {
+				v = v.Mark(schema.Sensitive)
 			}
 		}
-		vals[name] = val
+		n.value = v
 	}
-	w.vars = cty.ObjectVal(vals)
-	return ds
 }
 
-// addBlocks turns blocks into nodes and collects what they refer to.
+// functionsFor returns the functions for expressions of a directory's module. Files may be read from there and from
+// the root's directory.
+func (w *world) functionsFor(dir string) map[string]function.Function {
+	if w.functions[dir] == nil {
+		now := w.engine.options.Now()
+		w.functions[dir] = lang.Functions(lang.FunctionOptions{BaseDir: w.config.Dir, Now: func() time.Time { return now }})
+	}
+	return w.functions[dir]
+}
+
+// addBlocks turns resources, data sources and checks into nodes and collects what they refer to.
 func (w *world) addBlocks() (ds hcl.Diagnostics) {
-	ds = unsupported(w.module)
-	for _, l := range w.module.SortedLocals() {
-		refs, more := lang.ExprReferences(l.Expr)
-		ds = append(ds, more...)
-		w.locals[l.Name] = &local{cfg: l, refs: refs}
-	}
-	for _, c := range w.module.SortedResources() {
-		r, more := w.addResource(c)
-		ds = append(ds, more...)
-		if r != nil {
-			w.resources[c.Addr] = r
-			w.sorted = append(w.sorted, r)
-		}
-	}
-	for _, o := range w.module.SortedOutputs() {
-		out := &output{cfg: o}
-		if o.Expr != nil {
-			var more hcl.Diagnostics
-			out.refs, more = lang.ExprReferences(o.Expr)
+	cache := map[*config.Resource]*blockRefs{}
+	for _, m := range w.modules {
+		ds = append(ds, unsupported(m.cfg)...)
+		for _, c := range m.cfg.SortedResources() {
+			_, more := w.addResource(m, c, cache)
 			ds = append(ds, more...)
 		}
-		more := w.ruleReferences(&out.refs, o.Preconditions)
-		ds = append(ds, more...)
-		w.outputs[o.Name] = out
+		for _, name := range sortedStrings(m.cfg.Checks) {
+			ds = append(ds, w.addCheck(m, m.cfg.Checks[name], cache)...)
+		}
+	}
+	slices.SortFunc(w.sorted, func(a, b *resource) int { return addr.CompareResource(a.addr, b.addr) })
+	for _, r := range w.sorted {
+		w.byModule[r.addr.Module] = append(w.byModule[r.addr.Module], r)
 	}
 	return ds
 }
 
-// unsupported refuses the blocks that the loader understands and the engine does not yet.
-func unsupported(m *config.Module) (ds hcl.Diagnostics) {
-	refuse := func(what, hint string, at hcl.Range) {
-		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported block", fmt.Sprintf("Blocks of type %q are not supported. They are planned for a later release of meshplan. Until then %s",
-			what, hint), &at))
-	}
-	for _, c := range m.SortedCalls() {
-		refuse("module", "declare the resources in this directory.", c.DeclRange)
-	}
-	for _, c := range m.SortedChecks() {
-		refuse("check", "use a precondition or postcondition of a resource, or a linkerd_gate.", c.DeclRange)
-	}
-	for _, b := range m.Moved {
-		refuse("moved", "use \"meshplan state mv\".", b.DeclRange)
-	}
-	for _, b := range m.Imports {
-		refuse("import", "set on_exists = \"adopt\" on the resource.", b.DeclRange)
-	}
-	for _, b := range m.Removed {
-		refuse("removed", "use \"meshplan state rm\", and then delete the resource block.", b.DeclRange)
-	}
-	return ds
+// blockRefs are the references of a block, relative to its module: the same for every instance of that.
+type blockRefs struct {
+	body, keys []lang.Reference
+	inverted   []addr.Resource
+	ds         hcl.Diagnostics
 }
 
-func (w *world) addResource(c *config.Resource) (*resource, hcl.Diagnostics) {
-	prov, ds := w.provider(c.Provider, &c.ProviderRange)
+func (r *resource) readRefs() *blockRefs {
+	c, out := r.cfg, &blockRefs{}
+	m := &module{} // references stay relative
+	for _, e := range m.references(&out.ds, c.Count, c.ForEach, c.Enabled) {
+		out.keys = append(out.keys, e.Reference)
+	}
+	var ds hcl.Diagnostics
+	out.body, ds = lang.BodyReferences(c.Body, &r.schema.Block)
+	out.ds = append(out.ds, ds...)
+	more := m.ruleReferences(&out.ds, c.Lifecycle.Preconditions)
+	more = append(more, m.ruleReferences(&out.ds, c.Lifecycle.Postconditions)...)
+	more = append(more, m.references(&out.ds, c.Lifecycle.ReplaceTriggeredBy...)...)
+	for _, e := range more {
+		out.body = append(out.body, e.Reference)
+	}
+	for _, inv := range r.schema.Inverts {
+		inner, _ := lang.ParseReferences(r.schema.Block.VariablesOf(c.Body, inv.Attribute))
+		for _, ref := range inner {
+			if ref.Kind == lang.RefResource && ref.Resource.Type == inv.Type {
+				out.inverted = append(out.inverted, ref.Resource)
+			}
+		}
+	}
+	return out
+}
+
+// addResource registers a block for one instance of its module. The result is nil when its type is not known.
+func (w *world) addResource(m *module, c *config.Resource, cache map[*config.Resource]*blockRefs) (*resource, hcl.Diagnostics) {
+	prov, ds := w.provider(m, c.Provider, &c.ProviderRange)
 	if prov == nil {
 		return nil, ds
 	}
 	r := &resource{addr: c.Addr, cfg: c, prov: prov, inverted: map[addr.Resource]bool{}}
+	r.addr.Module = m.path
 	r.base.resource = r
 	switch c.Addr.Mode {
 	case addr.Managed:
@@ -238,48 +257,30 @@ func (w *world) addResource(c *config.Resource) (*resource, hcl.Diagnostics) {
 		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported lifecycle setting",
 			"create_before_destroy is not supported by this version: names in a cluster are unique, so the old object is deleted first. Remove this setting.", &c.Lifecycle.Range))
 	}
-	add := func(into *[]lang.Reference, e hcl.Expression) {
-		if e == nil {
-			return
-		}
-		refs, more := lang.ExprReferences(e)
-		*into = append(*into, refs...)
-		ds = append(ds, more...)
+	refs := cache[c]
+	if refs == nil {
+		refs = r.readRefs()
+		cache[c] = refs
 	}
-	add(&r.keyRefs, c.Count)
-	add(&r.keyRefs, c.ForEach)
-	add(&r.keyRefs, c.Enabled)
-	refs, more := lang.BodyReferences(c.Body, &r.schema.Block)
-	ds = append(ds, more...)
-	r.refs = refs
-	ds = append(ds, w.ruleReferences(&r.refs, c.Lifecycle.Preconditions)...)
-	ds = append(ds, w.ruleReferences(&r.refs, c.Lifecycle.Postconditions)...)
-	for _, e := range c.Lifecycle.ReplaceTriggeredBy {
-		add(&r.refs, e)
+	ds = append(ds, refs.ds...)
+	r.repetition = repetition{what: r.addr.String(), in: m, count: c.Count, forEach: c.ForEach, enabled: c.Enabled, refs: m.place(refs.keys)}
+	r.refs = m.place(refs.body)
+	r.depends = append(slices.Clone(m.after), m.place(c.DependsOn)...)
+	for _, to := range refs.inverted {
+		to.Module = m.path
+		r.inverted[to] = true
 	}
-	for _, inv := range r.schema.Inverts {
-		inner, _ := lang.ParseReferences(r.schema.Block.VariablesOf(c.Body, inv.Attribute))
-		for _, ref := range inner {
-			if ref.Kind == lang.RefResource && ref.Resource.Type == inv.Type {
-				r.inverted[ref.Resource] = true
-			}
-		}
-	}
+	w.resources[r.addr] = r
+	w.sorted = append(w.sorted, r)
 	return r, ds
 }
 
-func (w *world) ruleReferences(into *[]lang.Reference, rules []*config.CheckRule) (ds hcl.Diagnostics) {
+// ruleReferences returns what conditions and their messages refer to.
+func (m *module) ruleReferences(ds *hcl.Diagnostics, rules []*config.CheckRule) (out []ref) {
 	for _, rule := range rules {
-		for _, e := range []hcl.Expression{rule.Condition, rule.ErrorMessage} {
-			if e == nil {
-				continue
-			}
-			refs, more := lang.ExprReferences(e)
-			*into = append(*into, refs...)
-			ds = append(ds, more...)
-		}
+		out = append(out, m.references(ds, rule.Condition, rule.ErrorMessage)...)
 	}
-	return ds
+	return out
 }
 
 // readRecords decodes the snapshot's records. It costs O(records).

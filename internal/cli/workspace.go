@@ -97,7 +97,7 @@ func openStore(dir, path string, settings *config.Settings) (state.Store, *hcl.D
 // engine makes an engine whose events go to events, which may be nil.
 func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
 	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger()})
-	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now})
+	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now, Version: versionNumber()})
 }
 
 // holder says who is at work. The command is named without its arguments: they may hold values of variables.
