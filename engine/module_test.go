@@ -521,3 +521,42 @@ resource "memory_object" "other" { name = "other" }
 		t.Error(got)
 	}
 }
+
+func TestModuleReadsItsOwnFiles(t *testing.T) {
+	outside := t.TempDir()
+	r := newRig(t)
+	r.module("m", `output "text" { value = file("${path.module}/note.txt") }`)
+	if err := os.WriteFile(filepath.Join(r.dir, "m", "note.txt"), []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.write(`
+module "m" { source = "./m" }
+output "text" { value = module.m.text }
+`)
+	if got := output(t, r.plan(engine.PlanOptions{}), "text"); !got.RawEquals(cty.StringVal("hello")) {
+		t.Errorf("text %#v", got)
+	}
+	if err := os.WriteFile(filepath.Join(outside, "note.txt"), []byte("no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.module("m", fmt.Sprintf(`output "text" { value = file(%q) }`, filepath.Join(outside, "note.txt")))
+	if _, ds := r.tryPlan(engine.PlanOptions{}); !ds.HasErrors() {
+		t.Error("a module reads outside of its directory")
+	}
+}
+
+func TestDeprecatedOutputWarns(t *testing.T) {
+	r := newRig(t)
+	r.module("m", `
+output "old" {
+  value      = 1
+  deprecated = "Use new."
+}`)
+	r.write(`
+module "m" { source = "./m" }
+output "o" { value = module.m.old }
+`)
+	if _, ds := r.tryPlan(engine.PlanOptions{}); ds.HasErrors() || !strings.Contains(ds.Error(), "Use new.") {
+		t.Errorf("plan: %v", ds)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/lang"
+	"github.com/meshplan/meshplan/internal/schema"
 )
 
 // The codes of diagnostics about references.
@@ -155,7 +156,13 @@ func (c *call) checkOutput(ds hcl.Diagnostics, r ref) hcl.Diagnostics {
 		return ds
 	}
 	a, ok := r.Remaining[0].(hcl.TraverseAttr)
-	if !ok || c.cfg.Module.Outputs[a.Name] != nil {
+	if !ok {
+		return ds
+	}
+	if o := c.cfg.Module.Outputs[a.Name]; o != nil {
+		if o.Deprecated != "" {
+			ds = append(ds, diag.Warning(schema.CodeDeprecated, "Deprecated output", fmt.Sprintf("The output %q of module %q is deprecated: %s", a.Name, r.Name, diag.Scrub(o.Deprecated)), &rng))
+		}
 		return ds
 	}
 	return append(ds, diag.Error(CodeReference, "Reference to nothing", fmt.Sprintf("The module %q has no output %q. What a module does not declare as an output cannot be seen from outside.%s",

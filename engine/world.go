@@ -173,7 +173,9 @@ func (w *world) setVariables(in Inputs) {
 func (w *world) functionsFor(dir string) map[string]function.Function {
 	if w.functions[dir] == nil {
 		now := w.engine.options.Now()
-		w.functions[dir] = lang.Functions(lang.FunctionOptions{BaseDir: w.config.Dir, Now: func() time.Time { return now }})
+		w.functions[dir] = lang.Functions(lang.FunctionOptions{
+			BaseDir: w.config.Dir, AlsoBelow: []string{filepath.Join(w.config.Dir, filepath.FromSlash(dir))}, Now: func() time.Time { return now },
+		})
 	}
 	return w.functions[dir]
 }
