@@ -97,6 +97,11 @@ func (e *Engine) applyLocked(ctx context.Context, session state.Session, c *conf
 	if ds = append(ds, a.start(ctx, earlier)...); ds.HasErrors() {
 		return nil, ds
 	}
+	if o.Accepted != nil {
+		if err := o.Accepted(); err != nil {
+			return nil, append(ds, diag.FromError(CodeState, "Run not begun", err, nil)...)
+		}
+	}
 	if err := session.Adopt(w.identity); err != nil {
 		return nil, append(ds, stateError(err)...)
 	}

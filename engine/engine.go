@@ -76,6 +76,9 @@ type ApplyOptions struct {
 	LockTimeout time.Duration
 	// RollbackOnFailure undoes the run when a step fails. The rollback is a plan and a run of its own.
 	RollbackOnFailure bool
+	// Accepted is called once when the plan has been found to fit, before anything is written; an error ends the apply.
+	// It is not called for a plan that was applied already. Nil means that nobody wants to know.
+	Accepted func() error
 	// Stop, when it is closed, lets what is in flight finish and starts nothing new. Cancelling the context aborts at
 	// once.
 	Stop <-chan struct{}

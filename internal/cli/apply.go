@@ -4,14 +4,19 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/ui"
 	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -109,8 +114,10 @@ func (r *runner) run(out *outputFlags, dir string, plan planFunc) (err error) {
 			return exitWith(c.stopped(sig, ds))
 		}
 	}
-	if err := c.plan(p); err != nil {
-		return err
+	if r.file == "" || p.Empty() && len(p.Steps) == 0 { // a saved plan is shown when it has been found to fit
+		if err := c.plan(p); err != nil {
+			return err
+		}
 	}
 	c.diagnostics(ds)
 	if r.save != "" {
@@ -164,9 +171,11 @@ func (r *runner) carryOut(c *console, w *workspace, sig *interrupts, p *plans.Pl
 		view.Say("Interrupted again: aborting. The outcome of steps in flight is looked up by the next run.")
 	})
 	defer sig.onAbort(nil)
-	return w.engine(view, r.plan.parallelism).Apply(sig.second, w.config, p, engine.ApplyOptions{
-		Inputs: w.inputs, LockTimeout: r.apply.lockTimeout, RollbackOnFailure: r.rollback(w), Stop: sig.first.Done(),
-	})
+	o := engine.ApplyOptions{Inputs: w.inputs, LockTimeout: r.apply.lockTimeout, RollbackOnFailure: r.rollback(w), Stop: sig.first.Done()}
+	if r.file != "" {
+		o.Accepted = func() error { return c.plan(p) }
+	}
+	return w.engine(view, r.plan.parallelism).Apply(sig.second, w.config, p, o)
 }
 
 // approve asks, where that is needed. It reports true when the command ends here.
@@ -214,20 +223,39 @@ func (r *runner) finish(c *console, w *workspace, res *engine.Result, sig *inter
 		c.outputs(res.Outputs)
 		return nil
 	}
-	c.result(res, r.next(w, res))
+	c.result(res, r.next(w, res, ds))
 	return exitWith(code)
 }
 
+// outdated reports whether a step was refused because its object is not the one that the plan was made for. The same
+// plan would be refused again.
+func outdated(ds hcl.Diagnostics) bool {
+	return slices.ContainsFunc(ds, func(d *hcl.Diagnostic) bool {
+		switch diag.CodeOf(d) {
+		case engine.CodeStale, kube.CodeMoved, chart.CodeOutdated, certs.CodeAnchorMoved:
+			return true
+		}
+		return false
+	})
+}
+
 // next lists what can be done after a run that did not end well.
-func (r *runner) next(w *workspace, res *engine.Result) []ui.Next {
-	again := w.command("apply")
-	if r.file != "" {
-		again = w.applyPlan(r.file)
+func (r *runner) next(w *workspace, res *engine.Result, ds hcl.Diagnostics) []ui.Next {
+	next := []ui.Next{{Command: w.command("apply"), Why: "go on where it stopped"}}
+	switch {
+	case r.file != "" && outdated(ds):
+		next[0] = ui.Next{Command: w.command("plan", "--out", quote(r.file)), Why: "plan what is left, against what is there now"}
+	case r.file != "":
+		next[0].Command = w.applyPlan(r.file)
+	case outdated(ds):
+		next[0].Why = "plan what is left, against what is there now, and go on"
 	}
-	next := []ui.Next{{Command: again, Why: "go on where it stopped"}}
 	switch {
 	case res.RolledBack != nil && len(res.RolledBack.Failed) == 0:
 		next[0].Why = "try it again"
+		if r.file != "" && outdated(ds) {
+			next[0].Why = "plan it again, against what is there now"
+		}
 	case res.RolledBack != nil:
 		next = append(next, ui.Next{Command: w.command("plan"), Why: "see what is left"})
 	default:
