@@ -10,6 +10,7 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/policy"
+	"github.com/meshplan/meshplan/providers/linkerd/traffic"
 )
 
 // register collects the types of the packages below, which ask the provider for its settings when they need them.
@@ -19,9 +20,10 @@ func register(p *provider, o Options) (map[string]providers.ResourceType, map[st
 		Namespace:   func() string { return p.settings.namespace },
 		TrustDomain: func() string { return p.settings.trustDomain },
 	}
+	w := policy.NewWorld()
 	s := install.Settings{BaseDir: o.BaseDir, ClusterDomain: func() string { return p.settings.clusterDomain }, Now: o.Now}
 	types, data := map[string]providers.ResourceType{}, map[string]providers.DataSource{}
-	for _, m := range []map[string]providers.ResourceType{certs.Types(e, o.Now), install.Types(e, s), mesh.Types(e), policy.Types(e), gate.Types(e)} {
+	for _, m := range []map[string]providers.ResourceType{certs.Types(e, o.Now), install.Types(e, s), mesh.Types(e), policy.Types(e, w), traffic.Types(e, w), gate.Types(e)} {
 		maps.Copy(types, m)
 	}
 	for _, m := range []map[string]providers.DataSource{certs.DataSources(e, o.Now), install.DataSources(e, s), mesh.DataSources(e), policy.DataSources(e), gate.DataSources(e)} {

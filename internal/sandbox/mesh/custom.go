@@ -32,7 +32,7 @@ type customKind struct {
 	informer cache.SharedIndexInformer
 }
 
-var customGroups = []string{"policy.linkerd.io", "gateway.networking.k8s.io"}
+var customGroups = []string{"policy.linkerd.io", "gateway.networking.k8s.io", "linkerd.io"}
 
 var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 

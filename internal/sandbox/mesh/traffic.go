@@ -2,7 +2,10 @@ package mesh
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +27,9 @@ import (
 //     method: GET             # default GET
 //     path: /                 # default /
 //     latencyMS: 5            # default 5
+//     headers: {x: y}         # that routes of the Service may match; default none
+//     successOf: {api-v2: 0}  # success by workload, where routes divide the traffic
+//     latencyOf: {api-v2: 9}  # latency in milliseconds by workload
 //
 // Counters follow the clock: whenever the description changes, or pods and policies do, the next counts obey.
 const (
@@ -42,6 +48,10 @@ type trafficEntry struct {
 	Method    string   `json:"method"`
 	Path      string   `json:"path"`
 	LatencyMS int      `json:"latencyMS"`
+
+	Headers   map[string]string  `json:"headers"`
+	SuccessOf map[string]float64 `json:"successOf"`
+	LatencyOf map[string]int     `json:"latencyOf"`
 }
 
 // flow remembers the fractions of an entry's requests that did not make a whole one yet.
@@ -105,27 +115,47 @@ func (k *keeper) carryEntry(e trafficEntry, workloads map[string][]*corev1.Pod, 
 	f.due += e.RPS * now.Sub(last).Seconds()
 	count := int(f.due)
 	f.due -= float64(count)
+	if e.Service == "" {
+		e.Service = path.Base(e.To)
+	}
+	if meshedClients(clients) {
+		var all []*corev1.Pod
+		for _, name := range slices.Sorted(maps.Keys(workloads)) {
+			all = append(all, workloads[name]...)
+		}
+		if routed := k.backends(e, path.Dir(e.To), all); routed != nil {
+			for server, n := range divide(routed, count, &f.next) {
+				k.send(f, clients[f.next%len(clients)], server, e, n, now)
+			}
+			return
+		}
+	}
 	pairs := len(clients) * len(servers)
 	counts := make([]int, pairs)
 	for range count {
 		counts[f.next%pairs]++
 		f.next++
 	}
-	success := 1.0
-	if e.Success != nil {
-		success = *e.Success
-	}
 	for pair, n := range counts {
-		if n == 0 {
-			continue
-		}
-		client, server := clients[pair%len(clients)], servers[pair/len(clients)]
-		ends := client.ip.String() + " " + server.Status.PodIP
-		failing := f.failing[ends] + float64(n)*(1-success)
-		failed := int(failing)
-		f.failing[ends] = failing - float64(failed)
-		k.exchange(client, server, e, n, failed, now)
+		k.send(f, clients[pair%len(clients)], servers[pair/len(clients)], e, n, now)
 	}
+}
+
+// send counts requests of one pair of pods, of which some fail.
+func (k *keeper) send(f *flow, client peer, server *corev1.Pod, e trafficEntry, n int, now time.Time) {
+	if n == 0 {
+		return
+	}
+	ends := client.ip.String() + " " + server.Status.PodIP
+	failing := f.failing[ends] + float64(n)*(1-e.successOf(workloadOf(server)))
+	failed := int(failing)
+	f.failing[ends] = failing - float64(failed)
+	e.LatencyMS = e.latencyOf(workloadOf(server))
+	k.exchange(client, server, e, n, failed, now)
+}
+
+func meshedClients(clients []peer) bool {
+	return slices.ContainsFunc(clients, func(c peer) bool { return c.pod != nil && meshed(c.pod) })
 }
 
 // peer is one end of the traffic; pod is nil outside the cluster.

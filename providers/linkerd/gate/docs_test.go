@@ -9,16 +9,20 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/gate"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/policy"
+	"github.com/meshplan/meshplan/providers/linkerd/traffic"
 )
 
 // TestExamplesAndDocs is for all types of the mesh, because their examples refer to each other.
 func TestExamplesAndDocs(t *testing.T) {
 	all := map[string]*schema.Resource{}
-	e := env.Env{}
+	e, w := env.Env{}, policy.NewWorld()
 	for name, rt := range mesh.Types(e) {
 		all[name] = rt.Schema()
 	}
-	for name, rt := range policy.Types(e) {
+	for name, rt := range policy.Types(e, w) {
+		all[name] = rt.Schema()
+	}
+	for name, rt := range traffic.Types(e, w) {
 		all[name] = rt.Schema()
 	}
 	for name, rt := range gate.Types(e) {
@@ -30,8 +34,8 @@ func TestExamplesAndDocs(t *testing.T) {
 	for name, s := range gate.DataSources(e) {
 		all[name] = s.Schema()
 	}
-	if len(all) != 10 {
-		t.Errorf("%d types, want 10", len(all))
+	if len(all) != 18 {
+		t.Errorf("%d types, want 18", len(all))
 	}
 	for name, s := range all {
 		meshtest.CheckDocs(t, name, s)

@@ -14,6 +14,7 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 const authorizationExample = `resource "linkerd_server" "payment" {
@@ -39,11 +40,11 @@ resource "linkerd_authorization_policy" "payment_clients" {
 `
 
 func authorizationKind() kind {
-	return kind{
-		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "AuthorizationPolicy"}, version: "v1alpha1",
-		schema: authorizationSchema, spec: authorizationSpec, read: readAuthorization, lint: lintAuthorization, order: orderAuthorization,
-		specAttributes: []string{"target", "required_authentications"},
-	}
+	return kind{Kind: typed.Kind{
+		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "AuthorizationPolicy"}, Version: "v1alpha1",
+		Declare: authorizationSchema, Spec: authorizationSpec, Show: readAuthorization, Place: orderAuthorization,
+		SpecAttributes: []string{"target", "required_authentications"},
+	}, lint: lintAuthorization}
 }
 
 // targetType is what refers to an object: any resource with these attributes, or an object that is written out.
@@ -57,8 +58,8 @@ func authorizationSchema() *schema.Resource {
 		Description: "All required authentications must hold for a client. When one of them does not exist, the whole policy grants nothing; with none at all it admits everybody. " +
 			"Both are found while planning.\n\nThe policy is created before the `linkerd_server` that it refers to and deleted after it, so that the Server never refuses a client that has a permission.",
 		Example: authorizationExample,
-		Inverts: []schema.Inversion{{Attribute: "target", Type: "linkerd_server"}},
-		Block: schema.Block{Attributes: commonAttributes("policy", map[string]*schema.Attribute{
+		Inverts: []schema.Inversion{{Attribute: "target", Type: "linkerd_server"}, {Attribute: "target", Type: "linkerd_http_route"}},
+		Block: schema.Block{Attributes: typed.Common("policy", map[string]*schema.Attribute{
 			"target": {Type: targetType(), Required: true, Validate: checkTarget,
 				Description: "What clients are let into: `linkerd_server.x`, or an object of `group`, `kind` and `name` (Server, HTTPRoute, GRPCRoute, or Namespace for every Server of it). It is in the policy's namespace."},
 			"required_authentications": {Type: cty.List(targetType()), Required: true, Validate: checkRequired,

@@ -17,10 +17,16 @@ const (
 	CodeDangling diag.Code = "linkerd.policy.missing-authentication"
 	// CodeNoTarget: a policy's target does not exist.
 	CodeNoTarget diag.Code = "linkerd.policy.missing-target"
+	// CodeSecondLimit: a Server has a rate limit already; Linkerd refuses a second one.
+	CodeSecondLimit diag.Code = "linkerd.policy.second-rate-limit"
+	// CodeEgressOverlap: an egress network covers the cluster's own networks, which Linkerd does not accept.
+	CodeEgressOverlap diag.Code = "linkerd.policy.egress-overlaps-cluster"
+	// CodeEgressDenied: an egress network denies and no route admits anything.
+	CodeEgressDenied diag.Code = "linkerd.policy.egress-denied"
+	// CodeProbeRoute: a route on a Server takes Linkerd's own probe route away, and nothing admits a probe any more.
+	CodeProbeRoute diag.Code = "linkerd.policy.probe-without-route"
 	// CodeForeignDomain: an identity belongs to another trust domain, so that no client of this mesh can have it.
 	CodeForeignDomain diag.Code = "linkerd.policy.foreign-trust-domain"
-	// CodeOldVersion: the cluster's CRD is too old for what is configured.
-	CodeOldVersion diag.Code = "linkerd.policy.old-crd"
 	// CodeNoNamespace: the namespace that a data source is about does not exist.
 	CodeNoNamespace diag.Code = "linkerd.policy.no-namespace"
 	// CodeWouldDeny: traffic was seen that the next step would refuse; the text names the pairs.

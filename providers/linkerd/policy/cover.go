@@ -45,7 +45,7 @@ func (c cover) object(namespace string) (*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("selector of %s: %w", c.Workload, err)
 	}
 	u := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": policyGroup + "/" + serverKind().version, "kind": "Server",
+		"apiVersion": policyGroup + "/" + serverKind().Version, "kind": "Server",
 		"spec": map[string]any{"podSelector": selector, "port": int64(c.Port), "proxyProtocol": c.Protocol, "accessPolicy": c.Level},
 	}}
 	u.SetNamespace(namespace)

@@ -19,7 +19,7 @@ import (
 // inbound is the resource type linkerd_inbound_policy.
 type inbound struct {
 	env   env.Env
-	world *world
+	world *World
 }
 
 // Schema implements providers.ResourceType.

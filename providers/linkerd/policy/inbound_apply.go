@@ -50,6 +50,8 @@ type climb struct {
 	record  inboundRecord
 	proof   cty.Value // of the last window
 	value   cty.Value // what is true so far; the prior value until the first write
+	// defaults are those of the control plane at the last look.
+	defaults Defaults
 }
 
 func (r *climb) run(ctx context.Context) hcl.Diagnostics {
@@ -102,14 +104,15 @@ func (r *climb) look(ctx context.Context) (*mesh.Observation, Objects, hcl.Diagn
 	if err != nil {
 		return nil, Objects{}, c.Diagnose(err, "list", namespaceRef(r.spec.namespace))
 	}
-	objects, err := LoadObjects(ctx, c, r.env, r.spec.namespace, r.defaults())
+	if r.defaults, err = LoadDefaults(ctx, c, r.env); err != nil {
+		return nil, Objects{}, c.Diagnose(err, "get", namespaceRef(r.env.Namespace()))
+	}
+	objects, err := LoadObjects(ctx, c, r.env, r.spec.namespace, r.defaults)
 	if err != nil {
 		return nil, Objects{}, c.Diagnose(err, "list", namespaceRef(r.spec.namespace))
 	}
 	return observed, objects, nil
 }
-
-func (r *climb) defaults() Defaults { return Defaults{ClusterNetworks: defaultClusterNetworks()} }
 
 // write makes the Servers as the covers say and records it.
 func (r *climb) write(ctx context.Context, covered []cover) hcl.Diagnostics {
@@ -184,7 +187,7 @@ func (r *climb) permit(ctx context.Context, lower []cover, level string) hcl.Dia
 		if ds.HasErrors() {
 			return ds
 		}
-		allowed, denied, breaches := judge(w.Flows(), lower, level, objects, r.defaults(), observed, r.env)
+		allowed, denied, breaches := judge(w.Flows(), lower, level, objects, r.defaults, observed, r.env)
 		var refusal *hcl.Diagnostic
 		switch {
 		case denied > r.spec.maxDenied:

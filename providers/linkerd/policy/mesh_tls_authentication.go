@@ -14,6 +14,7 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 const meshTLSExample = `resource "linkerd_mesh_tls_authentication" "payment_clients" {
@@ -24,11 +25,11 @@ const meshTLSExample = `resource "linkerd_mesh_tls_authentication" "payment_clie
 `
 
 func meshTLSKind() kind {
-	return kind{
-		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "MeshTLSAuthentication"}, version: "v1alpha1",
-		schema: meshTLSSchema, spec: meshTLSSpec, read: readMeshTLS, lint: lintMeshTLS, order: orderAuthentication,
-		specAttributes: []string{"identities", "service_accounts", "namespaces"},
-	}
+	return kind{Kind: typed.Kind{
+		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "MeshTLSAuthentication"}, Version: "v1alpha1",
+		Declare: meshTLSSchema, Spec: meshTLSSpec, Show: readMeshTLS, Place: orderAuthentication,
+		SpecAttributes: []string{"identities", "service_accounts", "namespaces"},
+	}, lint: lintMeshTLS}
 }
 
 func meshTLSSchema() *schema.Resource {
@@ -38,7 +39,7 @@ func meshTLSSchema() *schema.Resource {
 		Description: "A client matches when its proxy proves one of the identities. Service accounts and namespaces are turned into identities of this mesh, with the provider's trust domain; " +
 			"they need not exist yet.",
 		Example: meshTLSExample,
-		Block: schema.Block{Attributes: commonAttributes("authentication", map[string]*schema.Attribute{
+		Block: schema.Block{Attributes: typed.Common("authentication", map[string]*schema.Attribute{
 			"service_accounts": {Type: list, Optional: true, Validate: eachString(checkAccount), Description: "Service accounts as `namespace/name`."},
 			"namespaces":       {Type: list, Optional: true, Validate: eachString(checkNamespace), Description: "Namespaces whose every service account matches."},
 			"identities": {Type: list, Optional: true, Validate: eachString(checkIdentity),

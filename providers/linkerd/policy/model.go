@@ -87,6 +87,7 @@ type Legacy struct {
 type Route struct {
 	Group, Kind, Name string
 	Servers           []string
+	matches           []routeMatch // one of them must hold
 }
 
 // Objects are the policy objects that decide about one namespace.
@@ -246,8 +247,17 @@ func parseRoute(u *unstructured.Unstructured) (Route, bool, error) {
 		Kind      string `json:"kind"`
 		Namespace string `json:"namespace"`
 		Name      string `json:"name"`
+		Port      int    `json:"port"`
+		// SectionName makes Linkerd ignore a parent, as the port does.
+		SectionName string `json:"sectionName"`
 	}
 	var object struct {
+		Spec struct {
+			ParentRefs []parent `json:"parentRefs"`
+			Rules      []struct {
+				Matches []routeMatch `json:"matches"`
+			} `json:"rules"`
+		} `json:"spec"`
 		Status struct {
 			Parents []struct {
 				ParentRef  parent             `json:"parentRef"`
@@ -264,6 +274,22 @@ func parseRoute(u *unstructured.Unstructured) (Route, bool, error) {
 		if p.ParentRef.Group == policyGroup && p.ParentRef.Kind == "Server" && cmp.Or(p.ParentRef.Namespace, u.GetNamespace()) == u.GetNamespace() && accepted {
 			r.Servers = append(r.Servers, p.ParentRef.Name)
 		}
+	}
+	if u.GetUID() == "" && object.Status.Parents == nil { // planned: the controller will accept it when its parent exists
+		for _, p := range object.Spec.ParentRefs {
+			if p.Kind == "Server" && p.Group == policyGroup && p.Port == 0 && p.SectionName == "" && cmp.Or(p.Namespace, u.GetNamespace()) == u.GetNamespace() {
+				r.Servers = append(r.Servers, p.Name)
+			}
+		}
+	}
+	for _, rule := range object.Spec.Rules {
+		if len(rule.Matches) == 0 {
+			rule.Matches = []routeMatch{{}}
+		}
+		r.matches = append(r.matches, rule.Matches...)
+	}
+	if len(object.Spec.Rules) == 0 {
+		r.matches = []routeMatch{{}}
 	}
 	return r, len(r.Servers) > 0, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 const networkExample = `resource "linkerd_network_authentication" "kubelet" {
@@ -19,11 +20,11 @@ const networkExample = `resource "linkerd_network_authentication" "kubelet" {
 `
 
 func networkKind() kind {
-	return kind{
-		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "NetworkAuthentication"}, version: "v1alpha1",
-		schema: networkSchema, spec: networkSpec, read: readNetwork, order: orderAuthentication,
-		specAttributes: []string{"networks"},
-	}
+	return kind{Kind: typed.Kind{
+		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "NetworkAuthentication"}, Version: "v1alpha1",
+		Declare: networkSchema, Spec: networkSpec, Show: readNetwork, Place: orderAuthentication,
+		SpecAttributes: []string{"networks"},
+	}}
 }
 
 func networkType() cty.Type {
@@ -35,7 +36,7 @@ func networkSchema() *schema.Resource {
 		Summary:     "Client addresses that a policy may require",
 		Description: "A client matches when its address is in one of the networks and in none of that network's exceptions. An address proves no identity: with this alone, clients without mTLS are admitted.",
 		Example:     networkExample,
-		Block: schema.Block{Attributes: commonAttributes("authentication", map[string]*schema.Attribute{
+		Block: schema.Block{Attributes: typed.Common("authentication", map[string]*schema.Attribute{
 			"networks": {Type: cty.List(networkType()), Required: true, Validate: checkNetworks,
 				Description: "Networks: `cidr`, and `except` for parts of it that do not match."},
 		})},

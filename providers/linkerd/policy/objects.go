@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,11 +43,14 @@ func (o *Objects) add(u *unstructured.Unstructured, names identityNamer, cluster
 	case "ServerAuthorization":
 		var l Legacy
 		if l, err = parseLegacy(u, names, cluster); err == nil {
-			o.Legacy = append(o.Legacy, l)
+			o.Legacy = append(slices.DeleteFunc(o.Legacy, func(old Legacy) bool { return old.Name == l.Name }), l)
 		}
 	case "HTTPRoute", "GRPCRoute":
 		r, accepted, perr := parseRoute(u)
-		if err = perr; err == nil && accepted {
+		if err = perr; err == nil {
+			o.Routes = slices.DeleteFunc(o.Routes, func(old Route) bool { return old.Group == r.Group && old.Kind == r.Kind && old.Name == r.Name })
+		}
+		if err == nil && accepted {
 			o.Routes = append(o.Routes, r)
 		}
 	}
@@ -105,13 +107,4 @@ func LoadObjects(ctx context.Context, c *kube.Cluster, e env.Env, namespace stri
 		}
 	}
 	return o, nil
-}
-
-// defaultClusterNetworks are those that the control plane's chart is published with.
-func defaultClusterNetworks() []Network {
-	var out []Network
-	for _, s := range []string{"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"} {
-		out = append(out, Network{CIDR: netip.MustParsePrefix(s)})
-	}
-	return out
 }

@@ -88,11 +88,11 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	t.Parallel()
 	e := meshtest.New(t)
-	r := &rig{t, e, Types(e), testenv.Namespace(t)}
+	r := &rig{t, e, Types(e, NewWorld()), testenv.Namespace(t)}
 	meshtest.Apply(t, e, r.ns, shopYAML)
 	meshtest.Eventually(t, "all workloads are meshed", func() bool {
 		// A new look each time: the world keeps one for some seconds.
-		s, err := newWorld().around(t.Context(), e, r.ns)
+		s, err := NewWorld().around(t.Context(), e, r.ns)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +316,7 @@ func TestInboundPolicyNeedsEvidence(t *testing.T) {
 	if err := servers.Delete(t.Context(), "deployment-payment-8080", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	in.Type = Types(meshtest.New(t))["linkerd_inbound_policy"] // the next run
+	in.Type = Types(meshtest.New(t), NewWorld())["linkerd_inbound_policy"] // the next run
 	in.Read()
 	if got := in.Value.GetAttr("effective").AsString(); got != levelNone {
 		t.Errorf("effective = %q", got)

@@ -13,6 +13,7 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 const serverExample = `resource "linkerd_server" "payment" {
@@ -25,11 +26,12 @@ const serverExample = `resource "linkerd_server" "payment" {
 `
 
 func serverKind() kind {
-	return kind{
-		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "Server"}, version: "v1beta3",
-		schema: serverSchema, spec: serverSpec, read: readServer, lint: lintServer, order: orderServer,
-		specAttributes: []string{"pod_selector", "pod_expressions", "external_workload_selector", "port", "proxy_protocol", "access_policy"},
-	}
+	return kind{Kind: typed.Kind{
+		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "Server"}, Version: "v1beta3",
+		Declare: serverSchema, Spec: serverSpec, Show: readServer, Place: orderServer,
+		SpecAttributes: []string{"pod_selector", "pod_expressions", "external_workload_selector", "port", "proxy_protocol", "access_policy"},
+		Needs:          "access policies need v1beta3. Upgrade Linkerd's CRDs (linkerd_crds) to a release of 2.16 or later.",
+	}, lint: lintServer}
 }
 
 func expressionType() cty.Type {
@@ -44,13 +46,13 @@ func serverSchema() *schema.Resource {
 			"`access_policy` has no default: a Server that is silent about it denies everybody from the moment it exists. " +
 			"Policies that refer to this Server are created before it and deleted after it.",
 		Example: serverExample,
-		Block: schema.Block{Attributes: commonAttributes("Server", map[string]*schema.Attribute{
+		Block: schema.Block{Attributes: typed.Common("Server", map[string]*schema.Attribute{
 			"pod_selector": {Type: cty.Map(cty.String), Optional: true, Description: "Labels of the pods; `{}` selects every pod of the namespace."},
 			"pod_expressions": {Type: cty.List(expressionType()), Optional: true, Validate: checkExpressions,
 				Description: "Further conditions on the pods' labels: `key`, `operator` (In, NotIn, Exists, DoesNotExist) and `values`."},
 			"external_workload_selector": {Type: cty.Map(cty.String), Optional: true, Description: "Labels of ExternalWorkloads, instead of pods."},
 			"port":                       {Type: cty.String, Required: true, Validate: checkPort, Description: "Number or name of a container's port."},
-			"proxy_protocol": choice("unknown", "Protocol on the port; the proxy detects it when unknown.",
+			"proxy_protocol": typed.Choice("unknown", "Protocol on the port; the proxy detects it when unknown.",
 				"unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"),
 			"access_policy": {Type: cty.String, Required: true, OneOf: accessPolicies(),
 				Description: "Who may call when no authorization policy says so. `deny` admits nobody else, `audit` admits everybody and counts whom `deny` would refuse."},

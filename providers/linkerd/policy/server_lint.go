@@ -44,6 +44,9 @@ func lintServer(s *surroundings, v cty.Value) (hcl.Diagnostics, []string) {
 					}
 				}
 				ds = append(ds, lintProbes(pod, w.Name, port, server)...)
+				for _, p := range uncovered(pod, w.Name, port, s) {
+					ds = append(ds, p.diagnostic(server.Name, "pod_selector"))
+				}
 			}
 			break // the pods of one revision are alike
 		}

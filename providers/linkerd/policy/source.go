@@ -50,7 +50,10 @@ func (source) Schema() *schema.Resource {
 // Read implements providers.DataSource.
 func (s source) Read(ctx context.Context, req providers.DataRequest) (cty.Value, hcl.Diagnostics) {
 	c, ns := s.env.Cluster(), schema.Text(req.Config.GetAttr("namespace"))
-	d := Defaults{ClusterNetworks: defaultClusterNetworks()}
+	d, err := LoadDefaults(ctx, c, s.env)
+	if err != nil {
+		return cty.NullVal(req.Config.Type()), c.Diagnose(err, "get", namespaceRef(s.env.Namespace()))
+	}
 	observed, err := mesh.Observe(ctx, c, ns)
 	if err != nil {
 		return cty.NullVal(req.Config.Type()), c.Diagnose(err, "list", namespaceRef(ns))

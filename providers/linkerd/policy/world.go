@@ -7,21 +7,20 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 // freshness is how long a look at a namespace serves the plans of further objects in it. It only feeds warnings and
 // checks that the API server and the proxies repeat, and spares a large plan some requests per object.
 const freshness = 10 * time.Second
 
-// world is what one provider instance has seen and planned in this run.
-type world struct {
-	mu      sync.Mutex                            // guards the maps
-	planned map[string]*unstructured.Unstructured // by address; nil for an object that is planned to go
-	seen    map[string]*look                      // by namespace
+// World is what one provider instance has seen of policy, and planned, in this run.
+type World struct {
+	typed.World
+	mu   sync.Mutex       // guards seen
+	seen map[string]*look // by namespace
 }
 
 // look is one look at a namespace; the mutex makes concurrent plans share it.
@@ -30,25 +29,11 @@ type look struct {
 	at       time.Time
 	objects  Objects
 	observed *mesh.Observation
+	defaults Defaults
 }
 
-func newWorld() *world {
-	return &world{planned: map[string]*unstructured.Unstructured{}, seen: map[string]*look{}}
-}
-
-// plan notes what an instance will be.
-func (w *world) plan(address string, u *unstructured.Unstructured) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.planned[address] = u
-}
-
-// forget notes that an instance is planned to go.
-func (w *world) forget(address string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.planned, address)
-}
+// NewWorld returns an empty world.
+func NewWorld() *World { return &World{seen: map[string]*look{}} }
 
 // surroundings are what a lint looks at.
 type surroundings struct {
@@ -59,21 +44,24 @@ type surroundings struct {
 }
 
 // around returns a namespace as it is, with what this run plans put over it.
-func (w *world) around(ctx context.Context, e env.Env, namespace string) (*surroundings, error) {
+func (w *World) around(ctx context.Context, e env.Env, namespace string) (*surroundings, error) {
 	w.mu.Lock()
 	l := w.seen[namespace]
 	if l == nil {
 		l = &look{}
 		w.seen[namespace] = l
 	}
-	planned := maps.Clone(w.planned)
 	w.mu.Unlock()
 
-	s := &surroundings{env: e, defaults: Defaults{ClusterNetworks: defaultClusterNetworks()}}
+	s := &surroundings{env: e}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.at) > freshness {
-		objects, err := LoadObjects(ctx, e.Cluster(), e, namespace, s.defaults)
+		defaults, err := LoadDefaults(ctx, e.Cluster(), e)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := LoadObjects(ctx, e.Cluster(), e, namespace, defaults)
 		if err != nil {
 			return nil, err
 		}
@@ -81,11 +69,10 @@ func (w *world) around(ctx context.Context, e env.Env, namespace string) (*surro
 		if err != nil {
 			return nil, err
 		}
-		l.at, l.objects, l.observed = time.Now(), objects, observed
+		l.at, l.objects, l.observed, l.defaults = time.Now(), objects, observed, defaults
 	}
-	s.objects, s.observed = l.objects.clone(), l.observed
-	for _, address := range slices.Sorted(maps.Keys(planned)) {
-		u := planned[address]
+	s.objects, s.observed, s.defaults = l.objects.clone(), l.observed, l.defaults
+	for _, u := range w.Planned() {
 		if u.GetNamespace() == namespace || u.GetKind() == "MeshTLSAuthentication" || u.GetKind() == "NetworkAuthentication" {
 			if err := s.objects.add(u, e, s.defaults.ClusterNetworks); err != nil {
 				return nil, err
