@@ -13,8 +13,6 @@ const (
 	CodeNotRouted diag.Code = "linkerd.traffic.not-routed"
 	// CodeConflict: another route attaches to the same parent and wins.
 	CodeConflict diag.Code = "linkerd.traffic.conflicting-route"
-	// CodeNoParent: a route's parent does not exist.
-	CodeNoParent diag.Code = "linkerd.traffic.missing-parent"
 	// CodeReplaces: annotations of a route replace all of their family that the Service has.
 	CodeReplaces diag.Code = "linkerd.traffic.replaces-annotations"
 	// CodeCanary: a step of a canary was not as good as it has to be; the old weights are in force again.
