@@ -72,7 +72,7 @@ func (w *world) checkCycles() hcl.Diagnostics {
 			v.nodes = unique(append(w.nodesOf(v.refs), w.dependNodes(v.depends)...))
 		case nodeResource:
 			r := w.resources[n.inst.Resource]
-			r.usesNodes = len(w.nodesOf(r.refs)) > 0
+			r.usesNodes = len(w.nodesOf(r.refs)) > 0 || len(w.nodesOf(r.repetition.refs)) > 0
 		}
 	}
 	return nil

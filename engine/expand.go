@@ -86,10 +86,12 @@ func (r *resource) addInstances(keys []addr.Key, values map[string]cty.Value) {
 	r.expanded = true
 	r.byKey = make(map[addr.Key]*instance, len(keys))
 	r.instances = make([]*instance, 0, len(keys))
+	r.eachLate = r.forEach != nil && values == nil
 	for _, k := range keys {
 		i := &instance{addr: r.addr.Instance(k), res: r}
 		if s, ok := k.Str(); ok {
 			i.each = values[s]
+			r.eachLate = r.eachLate || i.each != cty.NilVal && !i.each.IsWhollyKnown()
 		}
 		r.instances = append(r.instances, i)
 		r.byKey[k] = i
@@ -200,8 +202,11 @@ func (w *world) forEach(r *repetition, ph phase) (map[string]cty.Value, bool, hc
 	return nil, false, r.wrong("for_each", e, "The value of for_each is a %s. %s", ty.FriendlyName(), hint)
 }
 
-// evaluateEach gives the instances of a plan their each.value, which may have been unknown until now.
+// evaluateEach gives instances their each.value when it was not known before what it refers to.
 func (w *world) evaluateEach(r *resource) hcl.Diagnostics {
+	if !r.eachLate {
+		return nil
+	}
 	r.eachOnce.Do(func() {
 		values, done, ds := w.forEach(&r.repetition, dynamic)
 		if !done {

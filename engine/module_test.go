@@ -560,3 +560,31 @@ output "o" { value = module.m.old }
 		t.Errorf("plan: %v", ds)
 	}
 }
+
+func TestEachValueFollowsResources(t *testing.T) {
+	r := newRig(t)
+	r.module("service", serviceModule)
+	r.converge(`
+module "m" {
+  source   = "./service"
+  for_each = toset(["a", "b"])
+  name     = each.key
+}
+resource "memory_object" "note" {
+  for_each = module.m
+  name     = "note-${each.key}"
+  input    = each.value.id
+}
+module "again" {
+  source   = "./service"
+  for_each = { for k, m in module.m : k => m.id }
+  name     = "again-${each.key}"
+  from     = each.value
+}
+`)
+	for _, name := range []string{"note-a", "again-b"} {
+		if got, want := r.world.Objects()[name].Input, r.world.Objects()[name[len(name)-1:]].ID; !strings.Contains(got, want) {
+			t.Errorf("%s holds %s, not %s", name, got, want)
+		}
+	}
+}

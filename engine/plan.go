@@ -365,7 +365,10 @@ func (p *planner) newChange(i *instance, rec *record) *plans.Change {
 // evaluate decodes the configuration of an instance, checks it, and keeps preconditions.
 func (w *world) evaluate(i *instance) (cty.Value, hcl.Diagnostics) {
 	v := i.config
-	var ds hcl.Diagnostics
+	ds := w.evaluateEach(i.res)
+	if ds.HasErrors() {
+		return cty.DynamicVal, ds
+	}
 	ctx := (*hcl.EvalContext)(nil)
 	if v == cty.NilVal {
 		ctx = w.context(i, dynamic)

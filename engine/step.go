@@ -300,11 +300,6 @@ func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Di
 			return hcl.Diagnostics{diag.Errorf(CodeSecretNeeded, "Secret is needed", "Rolling %s back needs a secret value that a plan file does not hold. Run \"meshplan rollback\" without a saved plan.", c.Addr)}
 		}
 	} else {
-		if i.res.forEach != nil && i.each == cty.NilVal {
-			if ds = s.a.evaluateEach(i.res); ds.HasErrors() {
-				return ds
-			}
-		}
 		v, more := s.a.evaluate(i)
 		if ds = append(ds, more...); ds.HasErrors() {
 			return ds

@@ -72,7 +72,8 @@ type resource struct {
 	byKey     map[addr.Key]*instance
 	whole     wholeValue
 	base      baseScope
-	eachOnce  sync.Once // evaluates for_each while applying
+	eachLate  bool      // each.value depends on resources
+	eachOnce  sync.Once // evaluates for_each again when these are known
 	eachDiags hcl.Diagnostics
 }
 
