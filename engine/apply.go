@@ -46,6 +46,8 @@ func (e *Engine) Apply(ctx context.Context, c *config.Config, p *plans.Plan, o A
 		return nil, stateError(err)
 	}
 	defer session.Unlock()
+	ctx, release := whileHeld(ctx, session)
+	defer release()
 	res, ds := e.applyLocked(ctx, session, c, p, o)
 	if res == nil || res.Outcome != state.Failed || !o.RollbackOnFailure || p.Mode == plans.Rollback {
 		return res, diag.Sort(ds)

@@ -136,6 +136,10 @@ const (
 	CodeLocked diag.Code = "state.locked"
 	// CodeState: the state cannot be read or written.
 	CodeState diag.Code = "state.error"
+	// CodeLost: the lock was lost while a run was under way, so the run stopped.
+	CodeLost diag.Code = "state.lost"
+	// CodeSealed: the state is encrypted, and the configuration names no keys.
+	CodeSealed diag.Code = "state.sealed"
 	// CodeCluster: the state belongs to another cluster than the one that the provider is connected to.
 	CodeCluster diag.Code = "state.other-cluster"
 	// CodeProtected: prevent_destroy forbids the change.
@@ -163,6 +167,13 @@ func stateError(err error) hcl.Diagnostics {
 	var locked *state.LockedError
 	if errors.As(err, &locked) {
 		return hcl.Diagnostics{diag.Errorf(CodeLocked, "State is locked", "%s. Wait for it to finish, or use --lock-timeout to wait for the lock.", capital(err.Error()))}
+	}
+	switch {
+	case errors.Is(err, state.ErrLost):
+		return hcl.Diagnostics{diag.Errorf(CodeLost, "Lock of the state was lost", "The lock could not be renewed in time, or was taken away, so nothing more was written: %s. "+
+			"What was under way is looked up by the next run. Apply again when the cluster that keeps the state can be reached.", err)}
+	case errors.Is(err, state.ErrSealed):
+		return hcl.Diagnostics{diag.Errorf(CodeSealed, "State is sealed", "The state is encrypted. Name its passphrase or its identity in the block encryption of the backend.")}
 	}
 	return diag.FromError(CodeState, "State cannot be used", err, nil)
 }

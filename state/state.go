@@ -321,3 +321,13 @@ type Prober interface {
 	// Locked reports whether the lock is held, and by whom. It takes no lock itself.
 	Locked(ctx context.Context) (held bool, by Holder, err error)
 }
+
+// ErrNotLocked says that there is no lock to take away.
+var ErrNotLocked = errors.New("the state is not locked")
+
+// Unlocker is an optional capability of a Store whose lock outlives its holder.
+type Unlocker interface {
+	// ForceUnlock takes the lock with this ID away from its holder, who can write nothing from then on. Errors:
+	// ErrNotLocked; *LockedError when the lock has another ID.
+	ForceUnlock(ctx context.Context, id string) error
+}

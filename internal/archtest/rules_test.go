@@ -61,10 +61,10 @@ const (
 
 // testSupport are the rooms that exist for tests: product code must not import them, and what is asked of product code
 // is not asked of them.
-var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench", "internal/conformance"}
+var testSupport = []string{"providers/linkerd/env/meshtest", "internal/testenv", "internal/golden", "internal/archtest", "internal/bench", "internal/conformance", "state/statetest"}
 
 // forTests is what test files may import as well, wherever they are.
-var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore", "state/statetest"}, testSupport...)
+var forTests = append([]string{"internal/schema", "internal/sealed", "internal/diag", "internal/config", "providers/memory", "providers/providertest", "state/boltstore", "state/kubestore"}, testSupport...)
 
 // confined are the modules that product code may import in some rooms only.
 var confined = []struct{ modules, rooms []string }{
