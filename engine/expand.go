@@ -115,7 +115,7 @@ func (w *world) decide(r *repetition, what string, e hcl.Expression, ph phase) (
 	if ds.HasErrors() {
 		return v, false, ds
 	}
-	if v.ContainsMarked() && (schema.IsSensitive(v) || schema.IsEphemeral(v)) {
+	if keysMarked(v) {
 		return v, false, append(ds, r.wrong(what, e, "The value of %s is sensitive, and instance keys are shown in every plan. Use nonsensitive() if the keys themselves are not secret.", what)...)
 	}
 	v, _ = v.Unmark()
@@ -129,6 +129,11 @@ func (w *world) decide(r *repetition, what string, e hcl.Expression, ph phase) (
 		return v, false, r.wrong(what, e, "The value of %s is null. It must be known and not null.", what)
 	}
 	return v, true, ds
+}
+
+// keysMarked reports whether the keys themselves are secret. Values under them may be.
+func keysMarked(v cty.Value) bool {
+	return v.IsMarked() && (v.HasMark(schema.Sensitive) || v.HasMark(schema.Ephemeral)) // a set carries its elements' marks
 }
 
 func (w *world) count(r *repetition, ph phase) (int, bool, hcl.Diagnostics) {

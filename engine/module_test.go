@@ -588,3 +588,34 @@ module "again" {
 		}
 	}
 }
+
+func TestSensitiveValuesUnderPlainKeys(t *testing.T) {
+	r := newRig(t)
+	p := r.converge(`
+variable "token" {
+  type      = string
+  default   = "t0ken"
+  sensitive = true
+}
+resource "memory_object" "x" {
+  for_each = { a = var.token }
+  name     = each.key
+  secret   = each.value
+}
+`)
+	if len(p.Changes) != 1 {
+		t.Errorf("changes: %s", addresses(p))
+	}
+	r.write(`
+variable "names" {
+  type      = set(string)
+  default   = ["a"]
+  sensitive = true
+}
+resource "memory_object" "x" {
+  for_each = var.names
+  name     = each.key
+}
+`)
+	r.fails("config.expansion", "nonsensitive()")
+}
