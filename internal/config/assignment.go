@@ -63,8 +63,12 @@ func (c *Config) Assignments(in Inputs) ([]Assignment, hcl.Diagnostics) {
 		}
 	}
 	auto, ds := c.autoFiles()
-	for _, path := range append(auto, in.Files...) {
-		more, fds := fileAssignments(path)
+	for i, path := range append(auto, in.Files...) {
+		suffix := ""
+		if i < len(auto) {
+			suffix = autoSuffix
+		}
+		more, fds := fileAssignments(path, suffix)
 		out, ds = append(out, more...), append(ds, fds...)
 	}
 	for _, f := range in.Flags {
@@ -98,9 +102,9 @@ func (c *Config) autoFiles() ([]string, hcl.Diagnostics) {
 	return out, ds
 }
 
-// fileAssignments reads a variable file: nothing but `name = constant`.
-func fileAssignments(path string) ([]Assignment, hcl.Diagnostics) {
-	text, file, ds := parseFile(path, nil)
+// fileAssignments reads a variable file: nothing but `name = constant`. Suffix is as for parseFile.
+func fileAssignments(path, suffix string) ([]Assignment, hcl.Diagnostics) {
+	text, file, ds := parseFile(path, suffix, nil)
 	if file == nil {
 		return nil, ds
 	}

@@ -47,6 +47,8 @@ const (
 	CodeRootOnly diag.Code = "config.root-only"
 	// CodeStillDeclared: a moved or removed block names something that the configuration still declares.
 	CodeStillDeclared diag.Code = "config.still-declared"
+	// CodeTooMany: there are more findings than are reported.
+	CodeTooMany diag.Code = "config.too-many-findings"
 	// CodeVersion: the running version does not meet required_version.
 	CodeVersion diag.Code = "config.version"
 	// CodeMissingValue: a variable without a default was given no value.

@@ -64,6 +64,9 @@ func (d *decoder) file(body hcl.Body) {
 	}
 	content := d.content(body, schema)
 	for _, b := range content.Blocks {
+		if len(d.diags) > maxFindings {
+			return
+		}
 		kind := kinds[b.Type]
 		if kind.decode == nil {
 			d.report(diag.Error(CodeUnsupported, "Unsupported block", fmt.Sprintf("Blocks of type %q are not supported. %s", b.Type, kind.hint), b.DefRange.Ptr()))

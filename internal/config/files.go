@@ -64,7 +64,7 @@ func readSources(dir string, limit *budget) ([]source, hcl.Diagnostics) {
 	for range min(len(out), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
-				out[i].text, out[i].file, found[i] = parseFile(out[i].path, limit)
+				out[i].text, out[i].file, found[i] = parseFile(out[i].path, configSuffix, limit)
 			}
 		})
 	}
@@ -90,9 +90,13 @@ func noConfiguration(dir string, entries []fs.DirEntry) *hcl.Diagnostic {
 }
 
 // parseFile reads and parses one file. The text and the file are nil when it could not be read; a file with syntax
-// errors holds what could be understood.
-func parseFile(path string, limit *budget) ([]byte, *hcl.File, hcl.Diagnostics) {
-	text, err := readFile(path)
+// errors holds what could be understood. If the file was found by the ending of its name, suffix is that.
+func parseFile(path, suffix string, limit *budget) ([]byte, *hcl.File, hcl.Diagnostics) {
+	err := linked(path, suffix)
+	var text []byte
+	if err == nil {
+		text, err = readFile(path)
+	}
 	if err == nil && limit != nil {
 		err = limit.take(len(text))
 	}
@@ -117,7 +121,23 @@ func parse(text []byte, path string) (*hcl.File, hcl.Diagnostics) {
 		return nil, hcl.Diagnostics{d}
 	}
 	file, ds := hclsyntax.ParseConfig(text, path, hcl.InitialPos)
-	return file, coded(ds, CodeSyntax)
+	return file, legible(ds, text, path)
+}
+
+// linked checks where a symbolic link leads: to a file with the same ending, wherever that is. Otherwise a link in a pull
+// request could make any file of the machine that plans it a part of the configuration, and show it in a message.
+func linked(path, suffix string) error {
+	if info, err := os.Lstat(path); suffix == "" || err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	if !named(filepath.Base(real), suffix) {
+		return fmt.Errorf("it is a link to a file whose name does not end in %s, and only such files are read", suffix)
+	}
+	return nil
 }
 
 // readFile reads a regular file of bounded size.

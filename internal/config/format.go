@@ -23,7 +23,7 @@ func Format(src []byte, filename string) ([]byte, hcl.Diagnostics) {
 		return src, hcl.Diagnostics{d}
 	}
 	if _, ds := hclsyntax.ParseConfig(src, filename, hcl.InitialPos); ds.HasErrors() {
-		return src, coded(ds, CodeSyntax)
+		return src, legible(ds, src, filename)
 	}
 	return fixedPoint(src), nil
 }

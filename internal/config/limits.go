@@ -27,6 +27,19 @@ func moduleLimit(format string, limit int, c *ModuleCall) *hcl.Diagnostic {
 		c.SourceRange.Ptr())
 }
 
+// maxFindings is how many findings one load reports. Nobody reads more, and looking for a "did you mean" costs time.
+const maxFindings = 1000
+
+// bounded leaves out what is too much.
+func bounded(ds hcl.Diagnostics) hcl.Diagnostics {
+	more := len(ds) - maxFindings
+	if more <= 0 {
+		return ds
+	}
+	last := diag.Error(CodeTooMany, "Too many findings", fmt.Sprintf("%d or more other findings are not shown. Mend the first ones and try again.", more), nil)
+	return append(ds[:maxFindings:maxFindings], last)
+}
+
 // budget is what is left of the limit of bytes. It is safe for concurrent use.
 type budget struct {
 	left  atomic.Int64

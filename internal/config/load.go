@@ -27,7 +27,7 @@ func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 	l.budget = newBudget(l.limits.bytes)
 	l.cfg.Root = l.directory(".", nil).module
 	l.cfg.Hash = hashSources(l.sources)
-	return l.cfg, diag.Sort(clamped(l.diags, l.cfg.Files))
+	return l.cfg, bounded(diag.Sort(clamped(l.diags, l.cfg.Files)))
 }
 
 // loader reads a tree of modules.
@@ -67,8 +67,8 @@ func (l *loader) directory(rel string, by *ModuleCall) *loadedModule {
 	if by != nil {
 		ds = asCalled(ds, by)
 	}
-	m.incomplete = ds.HasErrors()
-	d := &decoder{options: l.options, module: m.module, meta: metaSchema(), root: by == nil, settings: &Settings{}, addresses: newAddresses(), diags: ds}
+	m.incomplete = slices.ContainsFunc(ds, func(d *hcl.Diagnostic) bool { return diag.CodeOf(d) != CodeDuplicate })
+	d := &decoder{options: l.options, module: m.module, meta: metaSchema(), root: by == nil, settings: &Settings{}, addresses: newAddresses()}
 	for _, s := range sources {
 		s.name = path.Join(rel, s.name)
 		l.sources = append(l.sources, s)
@@ -84,7 +84,7 @@ func (l *loader) directory(rel string, by *ModuleCall) *loadedModule {
 	if by == nil {
 		l.cfg.Settings = *d.settings
 	}
-	l.diags = append(l.diags, d.diags...)
+	l.diags = append(append(l.diags, ds...), followUps(ds, d.diags, l.cfg.Files)...)
 	l.calls(m)
 	check := &moduleCheck{loader: l, loadedModule: m, root: by == nil}
 	check.run()

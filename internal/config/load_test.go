@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -166,6 +167,33 @@ func TestLoadUnreadable(t *testing.T) {
 	deep := "Expression is nested too deeply"
 	if diff := cmp.Diff([]string{deep, deep, deep, "File cannot be read"}, got); diff != "" {
 		t.Errorf("summaries (-want +got):\n%s", diff)
+	}
+}
+
+// A link may lead to configuration, as in a mounted ConfigMap, but not to any other file of the machine.
+func TestLoadLinks(t *testing.T) {
+	outside := t.TempDir()
+	write(t, outside, "secret.json", `{"password": "hunter2"}`)
+	write(t, outside, "shared.mesh.hcl", "locals {\n  shared = 1\n}\n")
+	write(t, outside, "shared.auto.vars.hcl.json", `{"password": "known"}`)
+	dir := t.TempDir()
+	write(t, dir, "main.mesh.hcl", "variable \"password\" {\n  type = string\n}\n")
+	for name, target := range map[string]string{
+		"a.mesh.hcl": "secret.json", "b.mesh.hcl": "shared.mesh.hcl", "c.mesh.hcl": "absent.mesh.hcl", "d.mesh.hcl.json": "secret.json",
+		"x.auto.vars.hcl.json": "shared.auto.vars.hcl.json", "y.auto.vars.hcl.json": "secret.json",
+	} {
+		if err := os.Symlink(filepath.Join(outside, target), filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	c, ds := Load(dir, Options{})
+	as, more := c.Assignments(Inputs{})
+	text := render(c.Files, append(ds, more...))
+	if strings.Contains(text, "hunter2") || strings.Count(text, "it is a link to a file") != 3 || strings.Count(text, "does not exist") != 1 {
+		t.Errorf("findings:\n%s", text)
+	}
+	if c.Root.Locals["shared"] == nil || len(as) != 1 {
+		t.Errorf("what may be linked was not read: %v, %v", c.Root.Locals, as)
 	}
 }
 

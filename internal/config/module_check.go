@@ -22,6 +22,9 @@ func (c *moduleCheck) run() {
 		c.providers()
 	}
 	for _, call := range c.module.SortedCalls() {
+		if len(c.diags) > maxFindings {
+			return
+		}
 		if call.Module != nil {
 			c.call(call, c.loaded[call.Module.Dir])
 		}
@@ -60,6 +63,9 @@ func (c *moduleCheck) provider(key string, at hcl.Range) {
 	name, alias, aliased := strings.Cut(key, ".")
 	_, own := c.module.Providers[key]
 	_, passed := c.module.ConfigurationAliases[key]
+	if len(c.diags) > maxFindings {
+		return
+	}
 	if own || !aliased || passed && !c.root {
 		return
 	}
@@ -87,6 +93,9 @@ func (c *moduleCheck) call(call *ModuleCall, child *loadedModule) {
 		c.ownProviders(call, child)
 	}
 	for _, key := range sortedKeys(call.Providers) {
+		if len(c.diags) > maxFindings {
+			return
+		}
 		c.passed(call, child, key)
 	}
 	if child.incomplete {
@@ -148,6 +157,9 @@ func (c *moduleCheck) passed(call *ModuleCall, child *loadedModule, key string) 
 // arguments compares the arguments of a call with the variables of the module.
 func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
 	for _, a := range inOrder(call.Arguments) {
+		if len(c.diags) > maxFindings {
+			return
+		}
 		v := child.Variables[a.Name]
 		switch {
 		case v == nil:

@@ -25,6 +25,9 @@ func (m *Module) VariableValues(in []Assignment) (map[string]VariableValue, hcl.
 	given := make(map[string]Assignment, len(in))
 	for _, a := range in {
 		if m.Variables[a.Name] == nil {
+			if len(ds) > maxFindings {
+				continue
+			}
 			ds = append(ds, m.undeclared(a))
 			continue
 		}

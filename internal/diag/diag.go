@@ -163,11 +163,16 @@ func compare(a, b *hcl.Diagnostic) int {
 }
 
 // Suggest returns ` Did you mean "x"?` for the candidate nearest to name, or "" when none is near enough. Candidates may
-// come in any order; equally near ones resolve to the first in byte order.
+// come in any order; equally near ones resolve to the first in byte order. It costs O(candidates): long names, which nobody
+// types, are not compared.
 func Suggest(name string, candidates []string) string {
-	best, distance := "", 3
-	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := levenshtein.Distance(name, c, nil); d < distance {
+	const long = 100
+	best, distance := "", min(3, len(name))
+	for _, c := range candidates {
+		if len(name) > long || len(c) > long+3 || max(len(c)-len(name), len(name)-len(c)) > 4*3 { // a letter has up to 4 bytes
+			continue
+		}
+		if d := levenshtein.Distance(name, c, nil); d < distance || d == distance && best != "" && c < best {
 			best, distance = c, d
 		}
 	}
