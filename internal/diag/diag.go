@@ -167,7 +167,10 @@ func compare(a, b *hcl.Diagnostic) int {
 // types, are not compared.
 func Suggest(name string, candidates []string) string {
 	const long = 100
-	best, distance := "", min(3, len(name))
+	best, distance := "", 3
+	if len(name) <= 2 {
+		distance = 2 // everything short is near to everything else that is
+	}
 	for _, c := range candidates {
 		if len(name) > long || len(c) > long+3 || max(len(c)-len(name), len(name)-len(c)) > 4*3 { // a letter has up to 4 bytes
 			continue
