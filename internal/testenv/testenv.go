@@ -86,6 +86,20 @@ func Kubeconfig(t testing.TB) string {
 	return running(t).kubeconfig
 }
 
+// Another starts a second sandbox for the test alone and returns a kubeconfig for it with all rights.
+func Another(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(envSkip) == "1" {
+		t.Skipf("needs a cluster, and %s=1", envSkip)
+	}
+	s, err := start(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	return s.kubeconfig
+}
+
 // UserKubeconfig returns the path of a kubeconfig for a user without any group: RBAC alone says what it may do.
 func UserKubeconfig(t testing.TB, user string) string {
 	t.Helper()
