@@ -21,6 +21,8 @@ func optionAttributes() map[string]*schema.Attribute {
 			Description: "What happens to the object when the resource is removed: `delete`, or `orphan` to leave it without our marks."},
 		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
 			Description: "What to do about fields that a controller or another applier set to something else: `error` refuses the plan, `force` takes them, `yield` leaves them."},
+		"on_immutable": {Type: cty.String, Optional: true, OneOf: []string{kube.OnImmutableReplace, kube.OnImmutableOrphan, kube.OnImmutableRefuse},
+			Description: "What to do when the server does not change a field of a live object: `replace` deletes the object and makes it again, `orphan` does so without deleting what belongs to it (a StatefulSet's pods), `refuse` fails the plan. The default is `replace`, and `refuse` for a Namespace, a CustomResourceDefinition, a PersistentVolume, a claim, and a StatefulSet with claims."},
 		"uid": {Type: cty.String, Computed: true, Description: "UID of the live object."},
 	}
 }
@@ -99,7 +101,8 @@ func durationOf(v cty.Value, name string) time.Duration {
 
 // optionsOf reads the options of a whole object.
 func optionsOf(v cty.Value) kube.SetOptions {
-	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts"))}
+	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts")),
+		OnImmutable: schema.Text(v.GetAttr("on_immutable"))}
 }
 
 // set returns an object value with attributes replaced.

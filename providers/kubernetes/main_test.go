@@ -66,7 +66,7 @@ func newLab(t *testing.T) *lab {
 func connected(t testing.TB, kubeconfig string) providers.Provider {
 	t.Helper()
 	p := kubernetes.New(kube.NewPool(kube.Options{Kubeconfig: kubeconfig}), func() string { return "." })()
-	must(t, p.Configure(context.Background(), cty.ObjectVal(map[string]cty.Value{"context": cty.NullVal(cty.String)})))
+	must(t, p.Configure(context.Background(), decode(t, p.Schema(), "")))
 	return p
 }
 

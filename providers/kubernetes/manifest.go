@@ -139,6 +139,7 @@ func (m *manifest) Import(ctx context.Context, owner providers.Owner, id string)
 	attrs["on_exists"] = cty.StringVal(kube.OnExistsAdopt)
 	attrs["on_destroy"] = cty.StringVal(kube.OnDestroyDelete)
 	attrs["conflicts"] = cty.StringVal(kube.ConflictsError)
+	attrs["on_immutable"] = cty.NullVal(cty.String)
 	attrs["wait"] = cty.NullVal(m.schema.Block.Type().AttributeType("wait"))
 	return providers.ReadResponse{Value: m.protect(cty.ObjectVal(attrs)), Private: rec.Encode()}, nil
 }

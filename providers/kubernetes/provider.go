@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -50,21 +52,18 @@ func (p *provider) cluster() *kube.Cluster { return p.pool.Cluster(p.connection)
 
 // Schema implements providers.Provider.
 func (p *provider) Schema() *schema.Block {
-	return &schema.Block{Attributes: map[string]*schema.Attribute{
-		"context": {Type: cty.String, Optional: true, Description: "Context of the kubeconfig to use. The default is `--context`, then the current context."},
-	}}
+	return &schema.Block{Attributes: kube.ConnectionAttributes()}
 }
 
 // Configure implements providers.Provider. It makes no connection.
 func (p *provider) Configure(_ context.Context, config cty.Value) hcl.Diagnostics {
-	name := config.GetAttr("context")
-	switch {
-	case !name.IsKnown():
-		return hcl.Diagnostics{diag.At(diag.Errorf(CodeProviderUnknown, "Provider configuration not known",
-			"The context is known only after apply, but a plan must know which cluster it is for. Use a variable or a literal."), cty.GetAttrPath("context"))}
-	case !name.IsNull():
-		p.connection = kube.Connection{Context: name.AsString()}
+	for _, name := range slices.Sorted(maps.Keys(kube.ConnectionAttributes())) {
+		if !config.GetAttr(name).IsWhollyKnown() {
+			return hcl.Diagnostics{diag.At(diag.Errorf(CodeProviderUnknown, "Provider configuration not known",
+				"The value of %s is known only after apply, but a plan must know which cluster it is for. Use a variable or a literal.", name), cty.GetAttrPath(name))}
+		}
 	}
+	p.connection = kube.ConnectionOf(config)
 	return nil
 }
 

@@ -87,6 +87,7 @@ func (s *single) answer(req providers.PlanRequest, prior kube.Record, plan kube.
 	known := s.computed(o.Ref)
 	known["uid"] = unknownUID()
 	switch {
+	case o.Action == kube.Replace && s.options(req.Config, req.Owner).OnImmutable == kube.OnImmutableOrphan: // in one step
 	case o.Action == kube.Replace:
 		out.Replace = []cty.Path{cty.GetAttrPath(s.body()[0])}
 	case o.Action == kube.Create || o.UID == "":

@@ -3,7 +3,9 @@ package linkerd
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -61,40 +63,43 @@ func (p *provider) cluster() *kube.Cluster { return p.pool.Cluster(p.settings.co
 
 // Schema implements providers.Provider.
 func (p *provider) Schema() *schema.Block {
-	return &schema.Block{Attributes: map[string]*schema.Attribute{
-		"context": {Type: cty.String, Optional: true,
-			Description: "Context of the kubeconfig to use. The default is `--context`, then the current context."},
+	attributes := map[string]*schema.Attribute{
 		"namespace": {Type: cty.String, Optional: true, Default: cty.StringVal("linkerd"), Validate: validNamespace,
 			Description: "Namespace of the control plane."},
 		"cluster_domain": {Type: cty.String, Optional: true, Default: cty.StringVal("cluster.local"), Validate: validDomain,
 			Description: "The cluster's DNS domain."},
 		"trust_domain": {Type: cty.String, Optional: true, Validate: validDomain,
 			Description: "The domain that ends every identity of the mesh. The default is `cluster_domain`."},
-	}}
+	}
+	maps.Copy(attributes, kube.ConnectionAttributes())
+	return &schema.Block{Attributes: attributes}
 }
 
 // Configure implements providers.Provider. It makes no connection.
 func (p *provider) Configure(_ context.Context, config cty.Value) hcl.Diagnostics {
 	var ds hcl.Diagnostics
-	read := func(name string, into *string) {
-		switch v := config.GetAttr(name); {
-		case !v.IsKnown():
+	for _, name := range slices.Sorted(maps.Keys(p.Schema().Attributes)) {
+		if !config.GetAttr(name).IsWhollyKnown() {
 			ds = append(ds, diag.At(diag.Errorf(CodeProviderUnknown, "Provider configuration not known",
 				"The value of %s is known only after apply, but a plan must know which mesh it is for. Use a variable or a literal.", name), cty.GetAttrPath(name)))
-		case !v.IsNull():
+		}
+	}
+	if ds.HasErrors() {
+		return ds
+	}
+	read := func(name string, into *string) {
+		if v := config.GetAttr(name); !v.IsNull() {
 			*into = v.AsString()
 		}
 	}
 	s := p.settings
-	read("context", &s.connection.Context)
+	s.connection = kube.ConnectionOf(config)
 	read("namespace", &s.namespace)
 	read("cluster_domain", &s.clusterDomain)
 	s.trustDomain = s.clusterDomain
 	read("trust_domain", &s.trustDomain)
-	if !ds.HasErrors() {
-		p.settings = s
-	}
-	return ds
+	p.settings = s
+	return nil
 }
 
 func validNamespace(v cty.Value) error {

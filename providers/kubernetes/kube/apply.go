@@ -144,6 +144,9 @@ func (c *Cluster) remember(owner providers.Owner, w *wish, live *unstructured.Un
 	if o.Manager != "" {
 		rec.Manager = o.Manager
 	}
+	if w.ref.GroupKind().String() == "Job.batch" {
+		_, rec.Once, _ = unstructured.NestedInt64(live.Object, "spec", "ttlSecondsAfterFinished")
+	}
 	for _, p := range w.Null {
 		rec.Null = append(rec.Null, p.String())
 	}

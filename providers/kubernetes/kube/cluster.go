@@ -3,8 +3,8 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +13,12 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubeconfigs that name an auth provider instead of a command
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
+
+	"github.com/meshplan/meshplan/internal/diag"
 )
 
 // Cluster is one API server as one user sees it. It connects when it is first needed. What it caches (discovery,
@@ -27,6 +31,7 @@ type Cluster struct {
 	world      World
 	discovery  discoveryCache
 	inventory  inventory
+	watches    watches
 
 	once    sync.Once // guards clients and failed
 	clients *clients
@@ -34,8 +39,9 @@ type Cluster struct {
 
 	mu       sync.Mutex // guards what follows
 	identity string
-	answered bool  // the server has answered in this run: it is there
-	down     error // the last failure to connect
+	expected []string // UIDs that provider blocks name
+	answered bool     // the server has answered in this run: it is there
+	down     error    // the last failure to connect
 	downAt   time.Time
 }
 
@@ -86,9 +92,15 @@ func (c *Cluster) newClients() (*clients, error) {
 	if config.Host == "" {
 		return nil, errNoServer
 	}
+	c.connection.impersonate(config)
 	config.UserAgent = c.options.UserAgent
 	config.QPS = -1 // the server's priority and fairness is the better judge; it answers 429 with a time to wait
 	config.WarningHandlerWithContext = &c.warnings
+	if config.BearerTokenFile != "" { // read again when the token is refused, and not only once a minute
+		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(config.BearerTokenFile)))
+		config.BearerToken, config.BearerTokenFile = "", ""
+	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return newFlow(next) })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err
@@ -140,26 +152,42 @@ func (c *Cluster) Name() string {
 	return "the current context"
 }
 
-// Identity returns the UID of the kube-system namespace, which stands for the cluster. It is read once.
-func (c *Cluster) Identity(ctx context.Context) (string, hcl.Diagnostics) {
-	c.mu.Lock()
-	known := c.identity
-	c.mu.Unlock()
-	if known != "" {
-		return known, nil
-	}
-	system := Ref{Version: "v1", Kind: "Namespace", Name: "kube-system"}
-	u, err := c.getMetadata(ctx, namespaceMapping, system)
-	if err != nil {
-		return "", c.Diagnose(err, "get", system)
-	}
-	if u == nil {
-		return "", c.Diagnose(fmt.Errorf("the namespace kube-system does not exist"), "get", system)
-	}
+// expect remembers the UID that a provider block names.
+func (c *Cluster) expect(uid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.identity = string(u.UID)
-	return c.identity, nil
+	if uid != "" && !slices.Contains(c.expected, uid) {
+		c.expected = append(c.expected, uid)
+	}
+}
+
+// Identity returns the UID of the kube-system namespace, which stands for the cluster. It is read once. A cluster that
+// is not the one that a provider block names is refused.
+func (c *Cluster) Identity(ctx context.Context) (string, hcl.Diagnostics) {
+	c.mu.Lock()
+	known, expected := c.identity, c.expected
+	c.mu.Unlock()
+	if known == "" {
+		system := Ref{Version: "v1", Kind: "Namespace", Name: "kube-system"}
+		u, err := c.getMetadata(ctx, namespaceMapping, system)
+		if err == nil && u == nil {
+			err = errors.New("the namespace kube-system does not exist")
+		}
+		if err != nil {
+			return "", c.Diagnose(err, "get", system)
+		}
+		known = string(u.UID)
+		c.mu.Lock()
+		c.identity = known
+		c.mu.Unlock()
+	}
+	for _, uid := range expected {
+		if uid != known {
+			return "", hcl.Diagnostics{diag.Errorf(CodeOtherCluster, "Wrong cluster",
+				"The provider block is for the cluster whose kube-system namespace has the UID %s, but %s leads to %s. Choose the right one with --context or --kubeconfig, or correct `cluster_uid`.", uid, c.Name(), known)}
+		}
+	}
+	return known, nil
 }
 
 // Version returns the server's version, for instance "v1.37.2".

@@ -8,6 +8,8 @@ const (
 	CodeUnreachable diag.Code = "k8s.unreachable"
 	// CodeUnauthorized: the API server does not accept the credentials.
 	CodeUnauthorized diag.Code = "k8s.unauthorized"
+	// CodeOtherCluster: the kubeconfig leads to another cluster than the provider block is for.
+	CodeOtherCluster diag.Code = "k8s.other-cluster"
 	// CodeForbidden: RBAC does not allow a request; the text names verb, resource and namespace.
 	CodeForbidden diag.Code = "k8s.forbidden"
 	// CodeUnknownKind: the API server has no such kind and no CustomResourceDefinition of the plan brings it.

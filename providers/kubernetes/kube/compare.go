@@ -12,14 +12,18 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// suspicious decides from metadata alone and reports whether the object must be fetched.
-func (it *readItem) suspicious(req *SetRead) bool {
+// suspicious decides from metadata alone and reports whether the object must be fetched. Verify fetches all that exist.
+func (it *readItem) suspicious(req *SetRead, verify bool) bool {
 	it.state = ObjectState{Ref: it.ref}
 	switch {
 	case it.err != nil:
 		it.next = it.rec
 		it.ds = hcl.Diagnostics{} // fetch explains
 		return true
+	case it.meta == nil && it.rec != nil && it.rec.Once: // it did its work, or was deleted by somebody who did not want it
+		next := *it.rec
+		it.state.Exists, it.state.UID, it.next = true, it.rec.UID, &next
+		return false
 	case it.meta == nil:
 		return false
 	case it.rec != nil && it.rec.UID != string(it.meta.UID):
@@ -36,7 +40,7 @@ func (it *readItem) suspicious(req *SetRead) bool {
 	next := *it.rec
 	next.Terminating = it.meta.DeletionTimestamp != nil
 	it.next = &next
-	if it.rec.Dirty {
+	if it.rec.Dirty || verify {
 		return true
 	}
 	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -109,6 +110,9 @@ func (d *discoveryCache) load(ctx context.Context, c *Cluster, seen int) error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, group := range slices.Sorted(maps.Keys(broken)) {
+		c.warnings.add(fmt.Sprintf("The API group %s cannot be read, so its kinds are unknown for now: %s", group, sentence(diag.Scrub(broken[group].Error()))))
 	}
 	d.kinds, d.broken = kinds, broken
 	d.reads++

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -65,16 +66,29 @@ func digestOfEffect(key []byte, live, dry *unstructured.Unstructured, manager st
 	return Digest(key, []any{changes, before, after})
 }
 
-// soleOwned returns the fields that go away because nobody but us owned them.
+// soleOwned returns the fields that go away because nobody but us owned them, with what becomes of their values.
 func soleOwned(live, dry *unstructured.Unstructured, manager string, changes []string) []string {
 	var out []string
 	before := fieldsOf(entryOf(live.GetManagedFields(), manager))
 	before.Difference(fieldsOf(entryOf(dry.GetManagedFields(), manager))).Leaves().Iterate(func(p fieldpath.Path) {
 		text := fieldText(p)
-		if _, ok := slices.BinarySearch(changes, text); ok && strings.HasPrefix(text, "spec.") {
-			out = append(out, text)
+		if _, ok := slices.BinarySearch(changes, text); !ok || !strings.HasPrefix(text, "spec.") {
+			return
 		}
+		was, _ := resolve(live.Object, p)
+		if is, has := resolve(dry.Object, p); has && scalar(was) && scalar(is) {
+			text += fmt.Sprintf(" (%v → %v)", was, is)
+		}
+		out = append(out, text)
 	})
 	slices.Sort(out)
 	return out
+}
+
+func scalar(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return true
 }

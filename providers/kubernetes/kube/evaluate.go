@@ -21,8 +21,8 @@ type evaluation struct {
 	effect string
 	force  bool
 	yield  []string
-	// migrate says that the recorded field ownership must be moved to another version first.
-	migrate bool
+	// rewrite is done to managedFields before the apply.
+	rewrite rewrite
 }
 
 func (e evaluation) planned(r Ref) plannedObject {

@@ -1,5 +1,7 @@
 package kube
 
+import "net/http"
+
 // TroubleOf is for tests.
 var TroubleOf = troubleOf
 
@@ -10,4 +12,15 @@ func Differ(want, live map[string]any) []string {
 		out = append(out, d.path.String())
 	}
 	return out
+}
+
+// NewFlow is for tests.
+func NewFlow(next http.RoundTripper) http.RoundTripper { return newFlow(next) }
+
+// Allowed returns how many requests may be in flight.
+func Allowed(f http.RoundTripper) int {
+	of := f.(*flow)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	return of.limit
 }

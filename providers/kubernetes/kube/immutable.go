@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
@@ -19,9 +20,9 @@ import (
 
 // refused explains why the server refuses a change: a field that cannot be changed needs a new object, anything else
 // is an error of the manifest.
-func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, rec *ObjectRecord, live *unstructured.Unstructured, err error, e evaluation) (evaluation, hcl.Diagnostics) {
+func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, rec *ObjectRecord, o SetOptions, live *unstructured.Unstructured, err error, e evaluation) (evaluation, hcl.Diagnostics) {
 	if needsMigration(err, live, w) {
-		e.migrate = true
+		e.rewrite.version = w.ref.APIVersion()
 		e.plan.Notes = append(e.plan.Notes, "its field ownership is first moved to "+w.ref.APIVersion()+", since the recorded version has other fields")
 		e.plan.Changes = predictedChanges(owner, w, rec, live)
 		e.settle(w, live, true)
@@ -31,17 +32,38 @@ func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, r
 	if !errors.As(err, &status) || status.Status().Code != http.StatusUnprocessableEntity {
 		return e, c.Diagnose(err, "patch", w.ref)
 	}
+	if shared := coOwned(status.Status(), w, live, managerOf(o)); len(shared) > 0 {
+		if o.Conflicts != ConflictsForce {
+			return e, hcl.Diagnostics{(&conflictError{shared}).diagnostic(w.ref)}
+		}
+		e.force = true
+		for _, f := range shared {
+			e.rewrite.shared = append(e.rewrite.shared, f.Field)
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s, who set the former element as well", strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)))
+		}
+		e.plan.Changes = predictedChanges(owner, w, rec, live)
+		e.settle(w, live, true)
+		return e, nil
+	}
 	fields := immutableFields(status.Status())
 	if len(fields) == 0 && !c.transitionForbidden(ctx, w, live) {
 		return e, c.Diagnose(err, "patch", w.ref)
 	}
-	if neverReplaced(w.ref) {
-		return e, hcl.Diagnostics{diag.Errorf(CodeImmutable, "Field cannot be changed", "%s cannot be changed in place, and replacing a %s destroys what it holds. Undo the change of %s, or move to a new object by hand.",
-			w.ref, w.ref.Kind, orWhole(fields))}
+	switch mode := cmp.Or(o.OnImmutable, ifImmutable(w)); mode {
+	case OnImmutableRefuse:
+		hint := "Undo the change of " + orWhole(fields) + ", move to a new object by hand, or say with `on_immutable = \"replace\"` that it may be deleted and made again"
+		if w.ref.GroupKind().String() == "StatefulSet.apps" {
+			hint += ", or with `on_immutable = \"orphan\"` that it is made again around its running pods"
+		}
+		return e, hcl.Diagnostics{diag.Errorf(CodeImmutable, "Field cannot be changed", "The server does not change %s of %s in place, and replacing a %s destroys what it holds. %s.",
+			orWhole(fields), w.ref, w.ref.Kind, hint)}
+	case OnImmutableOrphan:
+		e.plan.Notes = append(e.plan.Notes, "the server does not change "+orWhole(fields)+" of a live object: it is deleted, what belongs to it stays, and it is made again around that")
+	default:
+		e.plan.Notes = append(e.plan.Notes, "the server does not change "+orWhole(fields)+" of a live object: it is deleted and made again")
 	}
 	e.plan.Action = Replace
 	e.plan.Immutable = fields
-	e.plan.Notes = append(e.plan.Notes, "the server does not change "+orWhole(fields)+" of a live object: it is deleted and made again")
 	e.plan.Changes = predictedChanges(owner, w, rec, live)
 	return e, nil
 }
@@ -93,39 +115,18 @@ func (c *Cluster) transitionForbidden(ctx context.Context, w *wish, live *unstru
 	return err == nil
 }
 
-// neverReplaced lists kinds whose deletion destroys more than the object.
-func neverReplaced(r Ref) bool {
-	switch r.GroupKind().String() {
+// ifImmutable is what is done about a kind unless the configuration says otherwise: deleting some destroys more than the
+// object.
+func ifImmutable(w *wish) string {
+	switch w.ref.GroupKind().String() {
 	case "Namespace", crdKind.String(), "PersistentVolume", "PersistentVolumeClaim":
-		return true
+		return OnImmutableRefuse
+	case "StatefulSet.apps":
+		if claims, _, _ := unstructured.NestedSlice(w.body.Object, "spec", "volumeClaimTemplates"); len(claims) > 0 {
+			return OnImmutableRefuse
+		}
 	}
-	return false
-}
-
-// needsMigration recognises managedFields of a version whose schema lacks fields that ours has.
-func needsMigration(err error, live *unstructured.Unstructured, w *wish) bool {
-	return containsAny(err.Error(), "field not declared in schema") && staleVersions(live, w.ref.APIVersion())
-}
-
-func staleVersions(live *unstructured.Unstructured, version string) bool {
-	return slices.ContainsFunc(live.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return e.APIVersion != version })
-}
-
-// migrate rewrites our managedFields entry to the version that is applied now, guarded by the resource version.
-func (c *Cluster) migrate(ctx context.Context, w *wish, live *unstructured.Unstructured) error {
-	entries := live.GetManagedFields()
-	for i := range entries {
-		entries[i].APIVersion = w.ref.APIVersion()
-	}
-	patch, err := jsonPatch(
-		patchOp{"test", "/metadata/resourceVersion", live.GetResourceVersion()},
-		patchOp{"replace", "/metadata/managedFields", entries},
-	)
-	if err != nil {
-		return err
-	}
-	_, err = c.Patch(ctx, w.ref, types.JSONPatchType, patch, metav1.PatchOptions{})
-	return err
+	return OnImmutableReplace
 }
 
 func containsAny(s string, parts ...string) bool {

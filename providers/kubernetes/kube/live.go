@@ -50,6 +50,7 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	if adopting {
 		e.plan.Action = Adopt
 		e.plan.Notes = append(e.plan.Notes, "takes over an existing object")
+		e.rewrite.from = tools(live)
 	}
 	if len(w.Unknown) > 0 {
 		e.plan.Deferred = "parts of it are known after apply"
@@ -72,9 +73,14 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 		if errors.As(err, &conflict) {
 			return e, hcl.Diagnostics{conflict.diagnostic(w.ref)}
 		}
-		return c.refused(ctx, owner, w, rec, live, err, e)
+		return c.refused(ctx, owner, w, rec, o, live, err, e)
 	}
 	changes, ownership := effect(live, dry, managerOf(o))
+	if dropped := leftBehind(live, dry, managerOf(o), e.rewrite.from); len(dropped) > 0 {
+		changes = append(changes, dropped...)
+		slices.Sort(changes)
+		e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("removes %s: set by %s and not part of this configuration", strings.Join(dropped, ", "), strings.Join(e.rewrite.from, ", ")))
+	}
 	e.plan.Changes = changes
 	e.effect = digestOfEffect(owner.Key, live, dry, managerOf(o), changes)
 	if dropped := soleOwned(live, dry, managerOf(o), changes); len(dropped) > 0 {

@@ -25,23 +25,29 @@ func routeKlog(l hclog.Logger) {
 	})
 }
 
-// warnings collects the API server's warning headers of one connection.
+// warnings collects the API server's warning headers of one connection, and what is wrong with the server itself.
 type warnings struct {
-	mu   sync.Mutex // guards seen
-	seen map[string]bool
+	mu   sync.Mutex      // guards seen
+	seen map[string]bool // whether it is still to be shown
 }
 
 // HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
 func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _ string, text string) {
-	if code != 299 || text == "" {
-		return
+	if code == 299 && text != "" {
+		w.add("The API server says: " + diag.Scrub(text))
 	}
+}
+
+// add notes a warning, to be shown once.
+func (w *warnings) add(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.seen == nil {
 		w.seen = map[string]bool{}
 	}
-	w.seen[diag.Scrub(text)] = true
+	if _, known := w.seen[text]; !known {
+		w.seen[text] = true
+	}
 }
 
 // take returns the warnings so far, sorted, and forgets that they were not yet shown.
@@ -64,7 +70,7 @@ func (w *warnings) take() []string {
 func (c *Cluster) Warnings() hcl.Diagnostics {
 	var ds hcl.Diagnostics
 	for _, text := range c.warnings.take() {
-		ds = append(ds, diag.Warningf(CodeServerWarning, "Warning from the API server", "The API server says: %s", text))
+		ds = append(ds, diag.Warningf(CodeServerWarning, "Warning from the API server", "%s", text))
 	}
 	return ds
 }

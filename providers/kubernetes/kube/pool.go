@@ -15,14 +15,10 @@ type Options struct {
 	Context string
 	// Logger gets what client-go says; nil discards it.
 	Logger hclog.Logger
+	// Verify asks the server about every object, also about those that look unchanged.
+	Verify bool
 	// UserAgent identifies the program to the API server and its audit log; empty means "meshplan".
 	UserAgent string
-}
-
-// Connection says which cluster a provider block means. It is comparable. The zero value is the default of the Pool.
-type Connection struct {
-	// Context names a context of the kubeconfig.
-	Context string
 }
 
 // Pool hands out one Cluster per connection, so that the providers of a run share connections, discovery and the
@@ -51,12 +47,15 @@ func (p *Pool) Cluster(c Connection) *Cluster {
 	if c.Context == "" {
 		c.Context = p.options.Context
 	}
+	expected := c.UID
+	c.UID = "" // blocks that name it and blocks that do not share what they know
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	found := p.clusters[c]
 	if found == nil {
 		found = newCluster(p.options, c)
 		p.clusters[c] = found
 	}
+	p.mu.Unlock()
+	found.expect(expected)
 	return found
 }

@@ -226,7 +226,7 @@ func (r *reader) settle(ctx context.Context) hcl.Diagnostics {
 	for i := range r.items {
 		req := &r.reqs[i]
 		for _, it := range r.items[i] {
-			if !it.suspicious(req) {
+			if !it.suspicious(req, r.cluster.options.Verify) {
 				continue
 			}
 			group.Go(func() error {

@@ -36,6 +36,8 @@ type ObjectRecord struct {
 	Terminating bool `json:"t,omitempty"`
 	// Pending says that the object was written and not yet seen ready.
 	Pending bool `json:"p,omitempty"`
+	// Once says that the object goes away by itself when it has done its work: a Job with a time to live.
+	Once bool `json:"o,omitempty"`
 }
 
 // DecodeRecord reads a record from Private. Empty input is the empty record.

@@ -45,8 +45,13 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 		return down
 	}
 	start, pause := time.Now(), retryFirst
+	login := true
 	for {
 		err := request()
+		if login && apierrors.IsUnauthorized(err) {
+			login = false // client-go has dropped its token now: a file or a command may have a newer one
+			continue
+		}
 		if err == nil {
 			return c.reached(nil)
 		}

@@ -67,7 +67,7 @@ func (c *Cluster) rolledOut(ctx context.Context, u *unstructured.Unstructured) r
 	if observedStale(u) {
 		return readiness{message: "the controller has not seen the change yet"}
 	}
-	result, err := status.Compute(u)
+	result, err := status.Compute(countable(u))
 	switch {
 	case err != nil:
 		return readiness{message: err.Error()}
@@ -75,6 +75,18 @@ func (c *Cluster) rolledOut(ctx context.Context, u *unstructured.Unstructured) r
 		return readiness{failed: true, message: result.Message}
 	}
 	return readiness{ready: result.Status == status.CurrentStatus, message: result.Message}
+}
+
+// countable returns the object without an observedGeneration that is not a number: some controllers write a text, which
+// says nothing that could be compared.
+func countable(u *unstructured.Unstructured) *unstructured.Unstructured {
+	seen, found, _ := unstructured.NestedFieldNoCopy(u.Object, "status", "observedGeneration")
+	if _, ok := seen.(int64); ok || !found {
+		return u
+	}
+	out := u.DeepCopy()
+	unstructured.RemoveNestedField(out.Object, "status", "observedGeneration")
+	return out
 }
 
 func serviceReady(spec, state map[string]any) readiness {

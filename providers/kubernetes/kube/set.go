@@ -9,7 +9,7 @@ import (
 	"github.com/meshplan/meshplan/providers"
 )
 
-// The values of the `on_exists`, `on_destroy` and `conflicts` attributes.
+// The values of the `on_exists`, `on_destroy`, `conflicts` and `on_immutable` attributes.
 const (
 	OnExistsError   = "error" // refuse to touch an object that we did not make
 	OnExistsAdopt   = "adopt" // take it over
@@ -18,11 +18,18 @@ const (
 	ConflictsError  = "error"  // refuse to take fields from another manager
 	ConflictsForce  = "force"  // take them
 	ConflictsYield  = "yield"  // leave them
+
+	OnImmutableReplace = "replace" // delete and make again
+	OnImmutableOrphan  = "orphan"  // delete without what belongs to it, such as pods, which the new one finds again
+	OnImmutableRefuse  = "refuse"  // leave it as it is and say why
 )
 
 // SetOptions say how to treat what exists already. The zero value is the careful one: error, delete, error.
 type SetOptions struct {
 	OnExists, OnDestroy, Conflicts string
+	// OnImmutable says what to do about fields that the server does not change on a live object. Empty means to replace,
+	// and to refuse for kinds whose deletion destroys more than the object.
+	OnImmutable string
 	// Manager is the field manager; empty means FieldManager. Two resources that share an object must not share it.
 	Manager string
 	// Partial says that the objects belong to others and only the fields given are ours: no ownership marks are set, the

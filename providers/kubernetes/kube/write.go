@@ -28,11 +28,15 @@ func (s *setRun) write(ctx context.Context, w *wish, rec *ObjectRecord, p *plann
 	case Create:
 		return s.create(ctx, w, rec)
 	case Replace:
-		if !s.req.Options.Recreate {
+		if !s.req.Options.Recreate && s.req.Options.OnImmutable != OnImmutableOrphan {
 			return s.change(ctx, w, rec, p)
 		}
 		s.progress("replacing %s", w.ref)
-		if err := c.Delete(ctx, w.ref, DeleteOptions{UID: p.UID, Propagation: "Foreground"}); err != nil {
+		propagation := metav1.DeletePropagationForeground
+		if s.req.Options.OnImmutable == OnImmutableOrphan {
+			propagation = metav1.DeletePropagationOrphan
+		}
+		if err := c.Delete(ctx, w.ref, DeleteOptions{UID: p.UID, Propagation: string(propagation)}); err != nil {
 			return c.Diagnose(err, "delete", w.ref)
 		}
 		c.forget(w.mapping, w.ref, nil)
@@ -129,15 +133,17 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 		case p.Effect != "" && e.effect != p.Effect:
 			return hcl.Diagnostics{moved(w.ref, "the change would now be another one ("+shortList(e.plan.Changes)+")")}
 		}
-		if e.migrate {
-			if err := c.migrate(ctx, w, live); err != nil {
+		if e.rewrite.any() {
+			if err := c.rewrite(ctx, w, live, managerOf(o), e.rewrite); err != nil {
 				return c.Diagnose(err, "patch", w.ref)
 			}
-			if live, err = c.Get(ctx, w.ref); err != nil || live == nil {
-				return append(c.Diagnose(err, "get", w.ref), moved(w.ref, "it could not be read again"))
-			}
-			if e, ds = c.evaluateChange(ctx, s.req.Owner, w, rec, o, live); ds.HasErrors() {
-				return ds
+			if e.rewrite.version != "" { // only now the server can say what the change is
+				if live, err = c.Get(ctx, w.ref); err != nil || live == nil {
+					return append(c.Diagnose(err, "get", w.ref), moved(w.ref, "it could not be read again"))
+				}
+				if e, ds = c.evaluateChange(ctx, s.req.Owner, w, rec, o, live); ds.HasErrors() {
+					return ds
+				}
 			}
 		}
 		for _, field := range e.yield {
