@@ -103,16 +103,6 @@ type jsonOutput struct {
 	Value     any  `json:"value"`
 }
 
-type jsonModule struct {
-	Resources []jsonResource `json:"resources,omitempty"`
-}
-
-func (m *jsonModule) add(c *plans.Change, n *node) *jsonResource {
-	values, _ := n.json().(map[string]any)
-	m.Resources = append(m.Resources, jsonResource{jsonAddress: addressOf(c.Addr), ProviderName: c.Provider, Values: values, SensitiveValues: orEmpty(n.flags(secret))})
-	return &m.Resources[len(m.Resources)-1]
-}
-
 type jsonAddress struct {
 	Address       string `json:"address"`
 	ModuleAddress string `json:"module_address,omitempty"`
