@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/meshplan/meshplan/internal/lang"
@@ -92,6 +94,13 @@ const (
 // isUnknown says that a table is about what is known while planning, and not about values.
 func isUnknown(table string) bool { return filepath.Base(table) == "unknown" }
 
+// functions are made once.
+var functions = sync.OnceValue(func() map[string]function.Function {
+	now := func() time.Time { return time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC) }
+	return lang.Functions(lang.FunctionOptions{BaseDir: "testdata", Now: now})
+})
+
+// scope is what the expressions of the tables see.
 func scope(unknown bool) *hcl.EvalContext {
 	vals := map[string]cty.Value{}
 	for name, text := range locals {
@@ -100,9 +109,8 @@ func scope(unknown bool) *hcl.EvalContext {
 	if unknown {
 		vals["unknown"] = cty.UnknownVal(cty.String).RefineNotNull()
 	}
-	now := func() time.Time { return time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC) }
 	return &hcl.EvalContext{
-		Functions: lang.Functions(lang.FunctionOptions{BaseDir: "testdata", Now: now}),
+		Functions: functions(),
 		Variables: map[string]cty.Value{
 			"local": cty.ObjectVal(vals),
 			"var":   cty.ObjectVal(map[string]cty.Value{"secret": cty.StringVal(secret).Mark(schema.Sensitive)}),

@@ -109,7 +109,7 @@ func stringFunctions() map[string]function.Function {
 		"chomp":       stdlib.ChompFunc,
 		"endswith":    endsWithFunction(),
 		"format":      stdlib.FormatFunc,
-		"formatlist":  stdlib.FormatListFunc,
+		"formatlist":  formatListFunction(),
 		"indent":      stdlib.IndentFunc,
 		"join":        stdlib.JoinFunc,
 		"lower":       stdlib.LowerFunc,
@@ -151,7 +151,7 @@ func collectionFunctions() map[string]function.Function {
 		"merge":           stdlib.MergeFunc,
 		"one":             oneFunction(),
 		"range":           stdlib.RangeFunc, // at most 1024 elements
-		"reverse":         stdlib.ReverseListFunc,
+		"reverse":         reverseFunction(),
 		"setintersection": stdlib.SetIntersectionFunc,
 		"setproduct":      stdlib.SetProductFunc,
 		"setsubtract":     stdlib.SetSubtractFunc,

@@ -324,3 +324,9 @@ func put(t testing.TB, dir, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+func BenchmarkFunctions(b *testing.B) {
+	for b.Loop() {
+		Functions(FunctionOptions{BaseDir: "."})
+	}
+}
