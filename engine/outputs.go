@@ -34,6 +34,10 @@ func (w *world) evaluateOutput(name string) (cty.Value, hcl.Diagnostics) {
 	if ds.HasErrors() {
 		return v, ds
 	}
+	if !schema.Finite(v) {
+		return v, append(ds, diag.Error(schema.CodeInvalidValue, "Infinite number",
+			"The value of output \""+name+"\" has a number that is infinite, as after a division by zero. Only finite numbers can be kept.", n.valueRange()))
+	}
 	if schema.IsEphemeral(v) {
 		return v, append(ds, diag.Error(CodeSensitiveOutput, "Ephemeral output", "Outputs are stored, and an ephemeral value must not be.", n.valueRange()))
 	}

@@ -67,8 +67,8 @@ func resolve(planned, config cty.Value, secrets []cty.Path) cty.Value {
 		return planned
 	}
 	out, err := cty.Transform(planned, func(p cty.Path, v cty.Value) (cty.Value, error) {
-		if v.IsKnown() && !(v.IsNull() && within(p, secrets)) {
-			return v, nil
+		if set := v.Type().IsSetType() && !v.IsWhollyKnown(); v.IsKnown() && !set && !(v.IsNull() && within(p, secrets)) {
+			return v, nil // of a set, no path leads to the unknown element: all of it is filled in
 		}
 		got, err := p.Apply(config)
 		if err != nil || got.IsNull() || !got.Type().Equals(v.Type()) && v.Type() != cty.DynamicPseudoType {

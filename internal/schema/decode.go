@@ -60,7 +60,10 @@ func (a *Attribute) decoder(name string) hcldec.Spec {
 		return &hcldec.LiteralSpec{Value: cty.NullVal(a.Type)}
 	}
 	var s hcldec.Spec = &hcldec.AttrSpec{Name: name, Type: a.Type, Required: a.Required}
-	if a.Required || a.Validate != nil || len(a.OneOf) > 0 || a.Deprecated != "" {
+	if a.Type == cty.DynamicPseudoType {
+		s = untypedNulls(s)
+	}
+	if a.Required || a.Validate != nil || len(a.OneOf) > 0 || a.Deprecated != "" || holdsNumbers(a.Type) {
 		s = &hcldec.ValidateSpec{Wrapped: s, Func: func(v cty.Value) hcl.Diagnostics { return a.check(name, v) }}
 	}
 	if a.Default != cty.NilVal {
@@ -102,6 +105,9 @@ func (a *Attribute) check(name string, v cty.Value) (ds hcl.Diagnostics) {
 	}
 	if a.Deprecated != "" {
 		ds = append(ds, diag.Warningf(CodeDeprecated, "Deprecated attribute", "The attribute %q is deprecated: %s", name, a.Deprecated))
+	}
+	if !Finite(v) {
+		return append(ds, diag.Errorf(CodeInvalidValue, "Infinite number", "The value of %q has a number that is infinite, as after a division by zero. Only finite numbers can be kept.", name))
 	}
 	secret := a.Sensitive || IsSensitive(v)
 	v, _ = v.UnmarkDeep()

@@ -1,0 +1,4 @@
+resource "memory_object" "b" {
+  for_each = toset([])
+  name     = each.key
+}

@@ -1,0 +1,6 @@
+variable "l" {
+  default = ["a", "b", "c"]
+}
+output "length" {
+  value = length(var.l)
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "a" {
+  name  = "a"
+  input = memory_object.a.id
+}

@@ -1,0 +1,6 @@
+resource "memory_object" "a" {
+  name  = "a"
+}
+output "x" {
+  value = 2
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "b" {
+  name  = "b"
+  input = "none"
+}

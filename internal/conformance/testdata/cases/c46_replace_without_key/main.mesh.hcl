@@ -1,0 +1,4 @@
+resource "memory_object" "b" {
+  for_each = toset(["x", "y"])
+  name     = each.key
+}

@@ -1,0 +1,3 @@
+data "memory_object" "a" {
+  name = "nobody"
+}

@@ -1,0 +1,10 @@
+resource "memory_object" "a" {
+  name  = "a"
+}
+resource "memory_object" "b" {
+  name  = "b"
+  input = memory_object.a.id
+}
+output "x" {
+  value = 1
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "a" {
+  for_each = ["x", "y"]
+  name     = each.key
+}

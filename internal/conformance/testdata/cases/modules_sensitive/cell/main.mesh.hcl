@@ -1,0 +1,8 @@
+variable "secret" {
+  type      = string
+  sensitive = true
+}
+output "secret" {
+  value     = var.secret
+  sensitive = true
+}

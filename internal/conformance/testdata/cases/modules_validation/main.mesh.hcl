@@ -1,0 +1,5 @@
+module "a" {
+  source   = "./cell"
+  for_each = toset(["ok", "bad one"])
+  name     = each.key
+}

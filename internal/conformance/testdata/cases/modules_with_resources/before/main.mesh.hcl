@@ -1,0 +1,4 @@
+module "east" {
+  source = "./cell"
+  name   = "east"
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "b" {
+  provider = memory.two
+  name     = "b"
+}

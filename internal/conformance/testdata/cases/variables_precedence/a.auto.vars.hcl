@@ -1,0 +1,3 @@
+b = "auto a"
+c = "auto a"
+d = "auto a"
