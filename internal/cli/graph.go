@@ -16,7 +16,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Short: "Draw what depends on what",
 		Long: `Draws the dependencies of the configuration with the fewest edges that say the same: references, depends_on, and the order that providers
 add. It reads neither state nor cluster. To draw the order of a plan's steps, use "meshplan show --format mermaid PLANFILE".`,
-		Example: "  meshplan graph\n  meshplan graph --format dot | dot -Tsvg > graph.svg\n  meshplan graph --format mermaid",
+		Example: "  meshplan graph\n  meshplan graph --format mermaid\n  meshplan graph --format svg > graph.svg",
 		Args:    atMost(1), ValidArgsFunction: completeDirs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := &console{Terminal: a.terminal()}
@@ -34,6 +34,6 @@ add. It reads neither state nor cluster. To draw the order of a plan's steps, us
 		},
 	}
 	in.addVariables(cmd.Flags())
-	cmd.Flags().StringVar(&format, "format", "tree", "`format` of the drawing: tree, dot or mermaid")
+	cmd.Flags().StringVar(&format, "format", "tree", "`format` of the drawing: tree, dot, mermaid or svg")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/ui"
+	"github.com/meshplan/meshplan/plans/render"
 	"github.com/meshplan/meshplan/state"
 )
 
@@ -70,6 +71,24 @@ func viewJournal(j *state.Journal) runView {
 		v.Steps = append(v.Steps, s)
 	}
 	return v
+}
+
+// runOf turns a journal into what reports are made of.
+func runOf(j *state.Journal) *render.Run {
+	v := viewRun(&j.Run)
+	r := &render.Run{Number: v.Run, Mode: modeName(v.Mode), Result: cmp.Or(v.Result, "unknown"), Started: v.Started, By: v.User + "@" + v.Host, Effect: summary(&v), Error: v.Error}
+	if v.Finished != nil {
+		r.Finished = *v.Finished
+	}
+	for i, s := range viewJournal(j).Steps {
+		e := &j.Steps[i]
+		step := render.RunStep{Step: e.Intent.Step, Address: e.Intent.Addr, Op: e.Intent.Op, Outcome: s.Outcome, Start: e.Intent.At.UTC(), Error: s.Error, Irreversible: s.Irreversible, Deps: s.Deps}
+		if e.Outcome != nil {
+			step.End = e.Outcome.At.UTC()
+		}
+		r.Steps = append(r.Steps, step)
+	}
+	return r
 }
 
 // modeName is what people call the mode of a run.

@@ -67,6 +67,13 @@ func exprJSON(e hclsyntax.Expression, src []byte, name, block string) any {
 		}
 		return out
 	}
+	if passed, ok := e.(*hclsyntax.ObjectConsExpr); ok && name == "providers" {
+		out := map[string]any{}
+		for _, item := range passed.Items {
+			out[string(item.KeyExpr.Range().SliceBytes(src))] = string(item.ValueExpr.Range().SliceBytes(src))
+		}
+		return out
+	}
 	if v, ds := e.Value(nil); !ds.HasErrors() && v.IsWhollyKnown() {
 		if b, err := ctyjson.Marshal(v, v.Type()); err == nil && !strings.ContainsAny(string(b), "$%") {
 			return json.RawMessage(b)

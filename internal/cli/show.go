@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -40,8 +41,9 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 		Example: `  meshplan show rollout.plan
   meshplan show --json rollout.plan | jq .resource_changes
   meshplan show --format md rollout.plan      for a comment on a pull request
-  meshplan show --format mermaid rollout.plan
+  meshplan show --format html rollout.plan > plan.html
   meshplan show run:42
+  meshplan show --format html run:42 > run.html
   meshplan show linkerd_trust_anchor.main`,
 		Args:              atMost(1),
 		ValidArgsFunction: a.completeRuns(&in, runPrefix),
@@ -64,17 +66,17 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 					return a.fail(&console{Terminal: a.terminal()}, ds)
 				}
 				return a.showPlan(cmd, p, format, bytes, full, summary)
-			case format != "text" && format != "json":
-				return usageError(cmd, fmt.Errorf("--format %s is for saved plans; runs and records are shown as text or json", format))
 			case strings.HasPrefix(arg, runPrefix):
-				return a.showRun(cmd.Context(), &in, arg, format == "json")
+				return a.showRun(cmd, &in, arg, format)
+			case format != "text" && format != "json":
+				return usageError(cmd, fmt.Errorf("--format %s is for saved plans and runs; records are shown as text or json", format))
 			}
 			return a.showRecords(cmd.Context(), &in, arg, format == "json")
 		},
 	}
 	in.addState(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
-	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, dot, mermaid or tree")
+	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, html, svg, dot, mermaid or tree; of a run: text, json, html or svg")
 	cmd.Flags().BoolVar(&full, "full", false, "show very long values of what is created or deleted as well")
 	cmd.Flags().BoolVar(&summary, "summary", false, "show one line for each change, without values")
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
@@ -90,6 +92,8 @@ func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes i
 		return render.JSON(a.out, p)
 	case "md", "markdown":
 		return render.Markdown(a.out, p, render.MarkdownOptions{MaxBytes: bytes})
+	case "html":
+		return render.HTML(a.out, p, render.HTMLOptions{})
 	}
 	return a.showGraph(cmd, p, format)
 }
@@ -101,6 +105,8 @@ func (a *app) showGraph(cmd *cobra.Command, p *plans.Plan, format string) error 
 	case "mermaid":
 		_, err := render.Mermaid(a.out, p, render.MermaidOptions{})
 		return err
+	case "svg":
+		return render.SVG(a.out, p)
 	case "tree":
 		return render.Tree(a.out, p, render.TreeOptions{ASCII: a.terminal().ASCII})
 	}
@@ -139,10 +145,14 @@ func (a *app) showRecords(ctx context.Context, in *inputFlags, address string, a
 	return render.Objects(a.out, objs, outs, render.TextOptions{Width: c.Width, Paint: c.OutPaint})
 }
 
-func (a *app) showRun(ctx context.Context, in *inputFlags, arg string, asJSON bool) error {
+func (a *app) showRun(cmd *cobra.Command, in *inputFlags, arg, format string) error {
+	ctx := cmd.Context()
 	id, err := parseRun(arg)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains([]string{"text", "json", "html", "svg"}, format) {
+		return usageError(cmd, fmt.Errorf("a run can be shown as text, json, html or svg, not as %s", format))
 	}
 	store, _, ds := recorded(ctx, ".", in.state)
 	if ds.HasErrors() {
@@ -157,8 +167,13 @@ func (a *app) showRun(ctx context.Context, in *inputFlags, arg string, asJSON bo
 	case err != nil:
 		return err
 	}
-	if asJSON {
+	switch format {
+	case "json":
 		return writeRunJSON(a.out, j)
+	case "html":
+		return render.RunHTML(a.out, runOf(j))
+	case "svg":
+		return render.RunSVG(a.out, runOf(j))
 	}
 	writeRun(a.out, j, a.terminal())
 	return nil

@@ -22,6 +22,7 @@ type vertex struct {
 	verb   string
 	label  string
 	action plans.Action
+	addr   addr.Resource // of what it is about; the zero value for a hub without one
 	// hub stands for several others and does nothing itself.
 	hub bool
 }
@@ -68,7 +69,7 @@ func (d *drawing) steps(p *plans.Plan) {
 		v := vertex{hub: s.Op == plans.OpPass}
 		if s.Change >= 0 {
 			c := p.Changes[s.Change]
-			v.label, v.action = oneLine(c.Addr.String()), c.Action
+			v.label, v.action, v.addr = oneLine(c.Addr.String()), c.Action, c.Addr.Resource
 		}
 		if !v.hub {
 			v.verb = s.Op.String()
@@ -86,7 +87,7 @@ func (d *drawing) dependencies(p *plans.Plan) {
 	for n, c := range p.Changes {
 		index[c.Addr] = n
 		instances[c.Addr.Resource] = append(instances[c.Addr.Resource], n)
-		d.nodes[n] = vertex{label: oneLine(c.Addr.String()), action: c.Action}
+		d.nodes[n] = vertex{label: oneLine(c.Addr.String()), action: c.Action, addr: c.Addr.Resource}
 		d.graph.Add(n)
 	}
 	hubs := map[addr.Resource]int{}
@@ -104,7 +105,7 @@ func (d *drawing) dependencies(p *plans.Plan) {
 			if !ok {
 				hub = len(p.Changes) + len(hubs)
 				hubs[dep.Resource] = hub
-				d.nodes[hub] = vertex{label: oneLine(dep.Resource.String()), hub: true}
+				d.nodes[hub] = vertex{label: oneLine(dep.Resource.String()), hub: true, addr: dep.Resource}
 				d.graph.Add(hub, all...)
 			}
 			d.graph.AddEdge(n, hub)
