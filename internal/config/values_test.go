@@ -234,3 +234,40 @@ func TestWrongValues(t *testing.T) {
 		}
 	}
 }
+
+// Optional attributes may be left out by some elements of a collection and written by others.
+func TestOptionalAttributesInCollections(t *testing.T) {
+	c := loadText(t, `variable "services" {
+  type = list(object({
+    name = string
+    port = optional(number)
+    tls  = optional(object({ mode = optional(string, "strict"), ca = optional(string) }))
+  }))
+  default = [{ name = "a" }, { name = "b", port = "80", more = true }, { name = "c", tls = {} }]
+}`)
+	vals, ds := c.Root.VariableValues(nil)
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	v := vals["services"].Value
+	at := func(i int64, path cty.Path) cty.Value {
+		got, err := append(cty.IndexIntPath(int(i)), path...).Apply(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, tc := range []struct{ got, want cty.Value }{
+		{at(0, cty.GetAttrPath("port")), cty.NullVal(cty.Number)},
+		{at(1, cty.GetAttrPath("port")), cty.NumberIntVal(80)},
+		{at(2, cty.GetAttrPath("tls").GetAttr("mode")), cty.StringVal("strict")},
+		{at(2, cty.GetAttrPath("tls").GetAttr("ca")), cty.NullVal(cty.String)},
+	} {
+		if !tc.got.RawEquals(tc.want) {
+			t.Errorf("%#v, want %#v", tc.got, tc.want)
+		}
+	}
+	if !v.Type().Equals(c.Root.Variables["services"].Type) {
+		t.Errorf("type %#v", v.Type())
+	}
+}

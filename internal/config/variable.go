@@ -10,9 +10,12 @@ import (
 type Variable struct {
 	Name        string
 	Description string
-	// Type is the constraint without optional attributes' defaults, which Defaults holds (nil when there are none).
+	// Type is what values have after their conversion. The defaults of optional attributes are in Defaults (nil when
+	// there are none).
 	Type     cty.Type
 	Defaults *typeexpr.Defaults
+	// constraint is Type with the marks of optional attributes, which conversion needs; cty.NilType when there is none.
+	constraint cty.Type
 	// Default is of type Type; cty.NilVal means that a value must be given.
 	Default      cty.Value
 	DefaultRange hcl.Range

@@ -54,7 +54,7 @@ func (d *decoder) typeAndDefault(v *Variable, typ, def *hcl.Attribute) {
 		t, defaults, ds := typeexpr.TypeConstraintWithDefaults(unquote(typ.Expr))
 		d.report(coded(ds, CodeInvalidArgument)...)
 		if !ds.HasErrors() {
-			v.Type, v.Defaults, typed = t.WithoutOptionalAttributesDeep(), defaults, true
+			v.Type, v.Defaults, v.constraint, typed = t.WithoutOptionalAttributesDeep(), defaults, t, true
 		}
 	}
 	if def == nil {
@@ -110,7 +110,10 @@ func (v *Variable) convert(value cty.Value) (cty.Value, error) {
 	if v.Defaults != nil && !value.IsNull() {
 		value = v.Defaults.Apply(value)
 	}
-	return convert.Convert(value, v.Type)
+	if v.constraint == cty.NilType {
+		return convert.Convert(value, v.Type)
+	}
+	return convert.Convert(value, v.constraint)
 }
 
 // typeHint proposes a type for a default.

@@ -46,11 +46,7 @@ import (
 //
 // MESHPLAN_UPDATE=1 writes the files anew: read the difference.
 func TestCases(t *testing.T) {
-	dirs, err := filepath.Glob("testdata/cases/*")
-	if err != nil || len(dirs) == 0 {
-		t.Fatal("no cases", err)
-	}
-	for _, dir := range dirs {
+	for _, dir := range caseDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			newCase(t, dir).run()
@@ -70,6 +66,8 @@ type script struct {
 	foreign []string
 	// fails are objects whose creation, change or deletion fails: fails NAME
 	fails []string
+	// unreadable are objects that cannot be read: unreadable NAME
+	unreadable []string
 	// again is what a second plan finds, when it is not nothing: again REASON
 	again string
 	// beforeOnly are variables for before/ only: before-var NAME=VALUE
@@ -78,7 +76,7 @@ type script struct {
 
 // whole returns a script for a plan of everything.
 func (s script) whole() script {
-	s.fails, s.options.Targets, s.options.Replace, s.options.NoRefresh = nil, nil, nil, false
+	s.fails, s.unreadable, s.options.Targets, s.options.Replace, s.options.NoRefresh = nil, nil, nil, nil, false
 	if s.options.Mode != plans.Destroy {
 		s.options.Mode = 0
 	}
@@ -125,6 +123,8 @@ func readScript(t *testing.T, path string) script {
 			s.deleted = append(s.deleted, rest)
 		case "fails":
 			s.fails = append(s.fails, rest)
+		case "unreadable":
+			s.unreadable = append(s.unreadable, rest)
 		case "again":
 			s.again = rest
 		default:
@@ -180,11 +180,20 @@ func (c *conformanceCase) run() {
 		c.world.Put(name, memory.Object{ID: "id-" + name, Owner: "somebody", Input: `{"type":"string","value":"text"}`})
 	}
 	p, cfg, in, ds := c.plan(c.dir, c.script)
+	var b bytes.Buffer
 	if ds.HasErrors() {
 		c.golden("error.txt", text(ds, cfg))
+		if p != nil && len(p.Changes) > 0 {
+			if err := render.Text(&b, p, render.TextOptions{Width: 100}); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+		for name, text := range map[string]string{"plan.txt": b.String(), "applied.txt": "", "outputs.json": ""} {
+			c.golden(name, text)
+		}
 		return
 	}
-	var b bytes.Buffer
+	c.golden("error.txt", "")
 	b.WriteString(text(ds, cfg))
 	if err := render.Text(&b, p, render.TextOptions{Width: 100}); err != nil {
 		c.t.Fatal(err)
@@ -202,7 +211,7 @@ func (c *conformanceCase) apply(p *plans.Plan, cfg *config.Config, in engine.Inp
 	if ds.HasErrors() {
 		return
 	}
-	c.world.SetFault(nil)
+	c.world.SetFault(nil) // what failed works again
 	again, _, _, ds := c.plan(c.dir, c.script.whole())
 	var b bytes.Buffer
 	if ds.HasErrors() {
@@ -242,8 +251,11 @@ func (c *conformanceCase) plan(dir string, s script) (*plans.Plan, *config.Confi
 	for name, v := range values {
 		in.Variables[name] = v.Value
 	}
-	if len(s.fails) > 0 {
+	if len(s.fails)+len(s.unreadable) > 0 {
 		c.world.SetFault(func(op, name string) (error, bool) {
+			if op == "read" && slices.Contains(s.unreadable, name) {
+				return errors.New("it cannot be read in this case"), false
+			}
 			if slices.Contains(s.fails, name) && op != "read" && op != "plan" {
 				return errors.New("it fails in this case"), false
 			}

@@ -20,6 +20,7 @@ import (
 type peer struct {
 	path string
 	tofu bool
+	env  []string // besides that of the test
 }
 
 // findPeer returns the program that TERRAFORM names, or the terraform or tofu on the path. Without one, or when not
@@ -47,6 +48,7 @@ func (p peer) run(t *testing.T, dir string, args ...string) []byte {
 	cmd := exec.CommandContext(t.Context(), p.path, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+	cmd.Env = append(cmd.Env, p.env...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
