@@ -49,7 +49,7 @@ type outputFlags struct {
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "write messages for machines to standard output instead of text")
-	fs.BoolVar(&f.full, "full", false, "show very long values of what is created or deleted as well")
+	fs.BoolVar(&f.full, "full", false, "show very long values and defaults of what is created or deleted as well")
 	fs.BoolVar(&f.summary, "summary", false, "show one line for each change, without values")
 	fs.StringVar(&f.jsonInto, "json-into", "", "write messages for machines to a `file` as well")
 	fs.StringVar(&f.progress, "progress", string(ui.ProgressAuto), "`mode` of progress on standard error: auto, tty, plain, json or quiet")

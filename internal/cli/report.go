@@ -26,6 +26,7 @@ type console struct {
 	streams []*ui.Stream // on standard output, in the file of --json-into, on standard error
 	file    *os.File
 	files   map[string]*hcl.File // for snippets
+	types   render.Types         // what has a default
 }
 
 func (a *app) terminal() *ui.Terminal {
@@ -42,7 +43,7 @@ func (a *app) console(cmd *cobra.Command, f *outputFlags) (*console, error) {
 	if mode == ui.ProgressAuto && a.getenv("MESHPLAN_LOG") != "" {
 		mode = ui.ProgressPlain // a region that is drawn again and a log would destroy each other
 	}
-	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, json: f.json}
+	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, json: f.json, types: a.types()}
 	stream := func(w io.Writer) { c.streams = append(c.streams, ui.NewStream(w, readVersion().Version, a.now)) }
 	if f.json {
 		stream(a.out)
@@ -111,7 +112,7 @@ func (c *console) plan(p *plans.Plan) error {
 	if c.json {
 		return nil
 	}
-	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary})
+	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary, Types: c.types})
 }
 
 // result shows how a run ended, with what can be done next when it did not end well.

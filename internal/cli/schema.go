@@ -5,8 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/docs"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/plans/render"
 )
 
 func (a *app) schemaCommand() *cobra.Command {
@@ -62,6 +65,27 @@ files *.mesh.hcl.json; name it in the settings of an editor to get completion an
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print Terraform's representation of provider schemas")
 	cmd.Flags().BoolVar(&editor, "editor", false, "print a JSON Schema for files in JSON syntax")
 	return cmd
+}
+
+// types returns the declarations of resource types. Nothing is made before it is asked.
+func (a *app) types() render.Types {
+	var blocks map[string]*schema.Block
+	return func(r addr.Resource) *schema.Block {
+		if blocks == nil {
+			blocks = map[string]*schema.Block{}
+			for _, p := range a.catalog() {
+				for _, t := range p.Types {
+					if !t.Data {
+						blocks[t.Name] = &t.Schema.Block
+					}
+				}
+			}
+		}
+		if r.Mode != addr.Managed {
+			return nil
+		}
+		return blocks[r.Type]
+	}
 }
 
 // catalog returns what the compiled-in providers declare. Nothing is connected.

@@ -77,7 +77,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 	in.addState(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, html, svg, dot, mermaid or tree; of a run: text, json, html or svg")
-	cmd.Flags().BoolVar(&full, "full", false, "show very long values of what is created or deleted as well")
+	cmd.Flags().BoolVar(&full, "full", false, "show very long values and defaults of what is created or deleted as well")
 	cmd.Flags().BoolVar(&summary, "summary", false, "show one line for each change, without values")
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
 	return cmd
@@ -87,13 +87,13 @@ func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes i
 	t := a.terminal()
 	switch format {
 	case "text":
-		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary})
+		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary, Types: a.types()})
 	case "json":
 		return render.JSON(a.out, p)
 	case "md", "markdown":
-		return render.Markdown(a.out, p, render.MarkdownOptions{MaxBytes: bytes})
+		return render.Markdown(a.out, p, render.MarkdownOptions{MaxBytes: bytes, Types: a.types()})
 	case "html":
-		return render.HTML(a.out, p, render.HTMLOptions{})
+		return render.HTML(a.out, p, render.HTMLOptions{Types: a.types()})
 	}
 	return a.showGraph(cmd, p, format)
 }

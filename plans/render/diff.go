@@ -16,6 +16,7 @@ type differ struct {
 	replace []cty.Path // what forces a replacement
 	limit   int        // how many lines a value that comes or goes as a whole may take; 0 means any number
 	height  int        // the same for the parts of the value at hand
+	omit    map[*node]bool
 	lines   []line
 }
 
@@ -40,6 +41,7 @@ func (b *builder) difference(c *plans.Change) []line {
 	case before.is(object) && after.is(object):
 		d.object(before, after, 0, nil, "attribute", nil)
 	case after.is(object):
+		d.omit = b.defaults(c.Addr.Resource, after)
 		d.members(added, after, 0, nil)
 	case before.is(object):
 		if d.limit > 0 {
@@ -179,9 +181,12 @@ func (d *differ) whole(s sign, n *node, depth int, path cty.Path, label string) 
 
 // members writes all attributes of an object that comes or goes, those that are null left out.
 func (d *differ) members(s sign, n *node, depth int, path cty.Path) {
-	width := 0
+	width, omitted := 0, 0
 	for i, k := range n.keys {
-		if !n.kids[i].is(null) {
+		switch {
+		case d.omit[n.kids[i]]:
+			omitted++
+		case !n.kids[i].is(null):
 			width = max(width, len([]rune(key(k))))
 		}
 	}
@@ -190,9 +195,12 @@ func (d *differ) members(s sign, n *node, depth int, path cty.Path) {
 		shown = d.fold(len(n.keys))
 	}
 	for i, k := range n.keys[:shown] {
-		if !n.kids[i].is(null) {
+		if !n.kids[i].is(null) && !d.omit[n.kids[i]] {
 			d.whole(s, n.kids[i], depth, path.GetAttr(k), fmt.Sprintf("%-*s = ", width, key(k)))
 		}
+	}
+	if omitted > 0 {
+		d.lines = append(d.lines, line{sign: kept, depth: depth, text: "# (" + plural(omitted, "default") + " hidden)"})
 	}
 	if depth > 0 {
 		d.rest(s, len(n.keys), depth, "attribute")

@@ -19,6 +19,8 @@ type HTMLOptions struct {
 	// MaxLines bounds the lines of details that the page holds; 0 means 50,000. Beyond it, changes that destroy nothing
 	// lose their details first, and the page says how many.
 	MaxLines int
+	// Types declare what has a default: such attributes of what is created are left out. Nil leaves none out.
+	Types Types
 }
 
 const maxPageLines = 50_000
@@ -28,6 +30,7 @@ const maxPageLines = 50_000
 // what destroys comes first and open.
 func HTML(w io.Writer, p *plans.Plan, o HTMLOptions) error {
 	b, r := newBuilder(), &report{Heading: cmp.Or(o.Title, "meshplan plan"), Verdict: CountLine(p), Impact: impact(p), ListTitle: "Changes"}
+	b.types = o.Types
 	r.Title = r.Heading + ": " + verdict(p)
 	r.Facts = planFacts(p)
 	n := p.Counts()

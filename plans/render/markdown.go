@@ -14,12 +14,15 @@ type MarkdownOptions struct {
 	// MaxBytes bounds the output (a comment on GitHub holds 65,536 characters); 0 means no bound. Details go first,
 	// those of creations before those of updates; what destroys goes last, and what was left out is counted.
 	MaxBytes int
+	// Types declare what has a default: such attributes of what is created are left out. Nil leaves none out.
+	Types Types
 }
 
 // Markdown writes the plan for a pull request: the verdict, a table of counts, what destroys, and everything else
 // folded away.
 func Markdown(w io.Writer, p *plans.Plan, o MarkdownOptions) error {
 	m := &markdown{b: newBuilder(), p: p}
+	m.b.types = o.Types
 	m.build(o)
 	_, err := io.WriteString(w, m.fit(o.MaxBytes))
 	return err

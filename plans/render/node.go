@@ -103,6 +103,7 @@ func same(a, b *node) bool { return a.identity() == b.identity() }
 type builder struct {
 	seed  maphash.Seed
 	limit int // see differ
+	types Types
 }
 
 func newBuilder() *builder { return &builder{seed: maphash.MakeSeed(), limit: maxWhole} }

@@ -21,6 +21,8 @@ type TextOptions struct {
 	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is
 	// summed up.
 	Full bool
+	// Types declare what has a default: such attributes of what is created are hidden unless Full is set. Nil hides none.
+	Types Types
 	// Summary shows one line for each change, with its notes, and no values.
 	Summary bool
 }
@@ -28,6 +30,7 @@ type TextOptions struct {
 // Text writes a plan for people, the most dangerous changes last and the line of counts at the very end.
 func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 	t := &textWriter{w: bufio.NewWriter(w), o: o, b: newBuilder()}
+	t.b.types = o.Types
 	if o.Full {
 		t.b.limit = 0
 	}
