@@ -8,7 +8,7 @@ SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' !
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build demo test test-sandbox race bench conformance check fmt tidy generate clean
+.PHONY: help build docs demo test test-sandbox race bench conformance check fmt tidy generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile internal/sandbox/build.mk
@@ -47,6 +47,10 @@ check: ## formatting, vet, staticcheck, tidy and generate: everything but the te
 	cd internal/tools && $(GO) mod tidy -diff
 	$(GO) generate ./...
 	@git diff --exit-code -- . || { echo "generated files are out of date: run make generate and commit"; exit 1; }
+
+docs: $(BIN)/meshplan ## write the reference into bin/docs and manual pages into bin/man
+	$(BIN)/meshplan docs --out $(BIN)/docs
+	$(BIN)/meshplan docs --out $(BIN)/man/man1 --format man
 
 fmt: ## format Go and HCL
 	gofmt -w $$(git ls-files '*.go')

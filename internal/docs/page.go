@@ -95,14 +95,7 @@ func (p *page) prose(prefix, s string) {
 
 // block writes the settable attributes of a block, then its nested blocks.
 func (p *page) block(b *schema.Block, title, path string) {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(b.Attributes)) {
-		if b.Attributes[name].Settable() {
-			names = append(names, name)
-		}
-	}
-	slices.SortStableFunc(names, func(x, y string) int { return first(b.Attributes[y].Required) - first(b.Attributes[x].Required) })
-	if len(names) > 0 {
+	if names := settable(b); len(names) > 0 {
 		p.line("%s", p.o.Paint.Bold(title))
 		for _, name := range names {
 			a := b.Attributes[name]
