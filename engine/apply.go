@@ -175,6 +175,8 @@ func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.D
 	if ds.HasErrors() {
 		return ds
 	}
+	a.moveAsPlanned()
+	a.indexDeposed()
 	if ds = append(ds, a.adoptRecords()...); ds.HasErrors() {
 		return ds
 	}
@@ -290,7 +292,7 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 	for n, s := range a.plan.Steps {
 		g.Add(n, s.Deps...)
 		switch s.Op {
-		case plans.OpPass, plans.OpRecord, plans.OpForget: // nothing to watch
+		case plans.OpPass, plans.OpRecord, plans.OpForget, plans.OpClaim: // nothing to watch
 		default:
 			if !a.done[n] {
 				total++

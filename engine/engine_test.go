@@ -35,6 +35,7 @@ type rig struct {
 	engine *engine.Engine
 	inputs engine.Inputs
 	events []engine.Event
+	adjust func(*config.Config) // what the files of a test do not say
 }
 
 func (r *rig) Handle(e engine.Event) { r.events = append(r.events, e) }
@@ -67,8 +68,10 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	r.store = store
-	r.engine = engine.New(store, providers.Registry{"memory": memory.New(r.world)}, engine.Options{Events: r, Holder: state.Holder{User: "tester"}})
+	r.engine = engine.New(store, r.registry(), engine.Options{Events: r, Holder: state.Holder{User: "tester"}})
 }
+
+func (r *rig) registry() providers.Registry { return providers.Registry{"memory": memory.New(r.world)} }
 
 // write replaces the configuration.
 func (r *rig) write(src string) {
@@ -83,6 +86,9 @@ func (r *rig) load() *config.Config {
 	c, ds := config.Load(r.dir, config.Options{})
 	if ds.HasErrors() {
 		r.t.Fatalf("loading: %v", ds)
+	}
+	if r.adjust != nil {
+		r.adjust(c)
 	}
 	as, ds := c.Assignments(config.Inputs{})
 	if ds.HasErrors() {
@@ -150,6 +156,9 @@ func (r *rig) empty() {
 func summary(p *plans.Plan) string {
 	var b strings.Builder
 	for _, c := range p.Changes {
+		if !c.PreviousAddr.IsZero() {
+			fmt.Fprintf(&b, "%s moves to %s\n", c.PreviousAddr, c.Addr)
+		}
 		if c.Action != plans.NoOp {
 			fmt.Fprintf(&b, "%s %s (%s)\n", c.Action.Symbol(), c.Addr, c.Reason)
 		}

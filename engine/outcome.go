@@ -32,8 +32,8 @@ func firstError(ds hcl.Diagnostics) string {
 }
 
 // settle commits the outcome together with the record.
-func (s *stepRun) settle(i *instance, before *state.Record, resp providers.ApplyResponse, req *providers.ApplyRequest, fail failure) (ds hcl.Diagnostics) {
-	a, c := s.a, s.c
+func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *providers.ApplyRequest, fail failure) (ds hcl.Diagnostics) {
+	a, c, before := s.a, s.c, s.before
 	failed := fail.text != ""
 	v := resp.Value
 	if v == cty.NilVal {
@@ -46,22 +46,32 @@ func (s *stepRun) settle(i *instance, before *state.Record, resp providers.Apply
 			failed, fail = true, failure{text: firstError(ds)}
 		}
 	}
-	out := state.Outcome{Step: s.n, Addr: c.Addr, Failed: failed, Error: fail.text, At: a.engine.options.Now().UTC()}
+	out := state.Outcome{Step: s.n, Addr: s.addr, Failed: failed, Error: fail.text, At: a.engine.options.Now().UTC()}
 	status := state.Ready
 	if failed {
 		status = state.Incomplete
 	}
 	switch {
-	case fail.refused && before != nil && (plain.IsNull() || same(plain, req.Prior)):
+	case s.replacesFirst() && before != nil && failed && (plain.IsNull() || fail.refused && untouched(plain, req.Prior)):
+		s.restored(&out)
+	case failed && !s.from.IsZero() && untouched(plain, req.Prior):
+		// The record stays where it is: the next plan moves it again, and takes the object with either mark.
+	case fail.refused && before != nil && untouched(plain, req.Prior):
 		out.After = before
-	case !plain.IsNull() && plain.IsWhollyKnown():
-		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
-		ds = append(ds, more...)
-		out.After = r
-	case failed && before != nil: // nothing is known of an effect: the former record stays, to be looked at again
+	case s.addr.Deposed != "" && before != nil && !plain.IsNull():
 		kept := *before
 		kept.Status = state.Incomplete
 		out.After = &kept
+	case !plain.IsNull() && plain.IsWhollyKnown():
+		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
+		ds = append(ds, more...)
+		out.After, out.Remove = r, s.leaves(true)
+	case failed && before != nil: // nothing is known of an effect: the former record stays, to be looked at again
+		kept := *before
+		kept.Status = state.Incomplete
+		out.After, out.Remove = &kept, s.leaves(false)
+	case !failed:
+		out.Remove = s.leaves(false)
 	}
 	if err := a.writer.Record(out); err != nil {
 		return append(ds, stateError(err)...)
@@ -102,6 +112,9 @@ func (s *stepRun) consistent(i *instance, got cty.Value, req *providers.ApplyReq
 func (a *applier) count(c *plans.Change, op plans.Op) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if c.Import != "" {
+		a.summary.Imported++
+	}
 	switch {
 	case op == plans.OpForget:
 		a.summary.Forgot++
@@ -123,7 +136,8 @@ func (a *applier) makeRecord(c *plans.Change, v cty.Value, private []byte, statu
 	if err != nil {
 		return nil, diag.FromError(CodeState, "Value cannot be recorded", err, nil)
 	}
-	r := &state.Record{Addr: c.Addr, Provider: c.Provider, Value: b, Private: private, DependsOn: c.DependsOn, Status: status, Protected: c.Protected, Run: a.writer.ID()}
+	r := &state.Record{Addr: c.Addr, Provider: c.Provider, Value: b, Private: private, DependsOn: c.DependsOn, Status: status,
+		Protected: c.Protected, CreateFirst: c.CreateBeforeDestroy, Run: a.writer.ID()}
 	if t := a.typeOf(c); t != nil {
 		r.SchemaVersion = t.Schema().Version
 	}

@@ -41,6 +41,11 @@ type planned struct {
 	write            bool // the record must be written although nothing happens to the object
 }
 
+// claims reports whether the record of an object that stays as it is gets a new address, or is made by an import.
+func (c *planned) claims() bool {
+	return c.Action == plans.NoOp && (!c.PreviousAddr.IsZero() || c.Import != "")
+}
+
 // Plan compares the configuration with state and system and says what would be done. It never writes. With errors the
 // plan is nil, or incomplete and marked so by the diagnostics.
 func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*plans.Plan, hcl.Diagnostics) {
@@ -86,13 +91,23 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 	if ds.HasErrors() {
 		return ds
 	}
+	if p.o.Mode == plans.Rollback {
+		p.carryOut()
+	} else if ds = append(ds, p.move()...); ds.HasErrors() {
+		return ds
+	}
+	p.indexDeposed()
 	if ds = append(ds, p.adoptRecords()...); ds.HasErrors() {
 		return ds
 	}
 	if ds = append(ds, p.prepare(ctx)...); ds.HasErrors() {
 		return ds
 	}
-	if ds = append(ds, p.adoptUnresolved()...); ds.HasErrors() || p.o.Offline {
+	if ds = append(ds, p.adoptUnresolved()...); ds.HasErrors() {
+		return ds
+	}
+	if p.o.Offline {
+		p.revive()
 		return ds
 	}
 	clusters, more := p.identify(ctx)
@@ -101,13 +116,18 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		return ds
 	}
 	if p.o.NoRefresh {
-		return ds
+		p.revive()
+		return append(ds, p.importObjects(ctx)...)
 	}
 	started := p.engine.options.Now()
 	p.engine.emit(RefreshStarted{Total: len(p.records)})
 	ds = append(ds, p.refresh(ctx, func(rec *record) bool { return !rec.provider.dynamic })...)
 	p.plan.Drift = p.drift()
 	p.engine.emit(RefreshDone{Total: len(p.records), Drifted: len(p.plan.Drift), Elapsed: p.engine.options.Now().Sub(started)})
+	if p.o.Mode != plans.RefreshOnly {
+		p.revive()
+		ds = append(ds, p.importObjects(ctx)...)
+	}
 	return ds
 }
 
@@ -133,8 +153,12 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 	}
 	if p.o.Mode != plans.RefreshOnly {
 		p.planRemovals(ctx)
+		p.planFormer(ctx)
 	}
 	if p.ds.HasErrors() {
+		return p.ds
+	}
+	if p.ds = append(p.ds, p.createFirst()...); p.ds.HasErrors() {
 		return p.ds
 	}
 	p.ds = append(p.ds, p.order()...)
@@ -355,6 +379,7 @@ func (p *planner) newChange(i *instance, rec *record) *plans.Change {
 	c := &plans.Change{Addr: i.addr, Provider: i.res.prov.key, Range: i.res.cfg.Range, DependsOn: i.deps, Protected: i.res.cfg.Lifecycle.PreventDestroy}
 	if rec != nil {
 		c.PriorPrivate, c.Revision = rec.private, rec.Revision
+		c.PreviousAddr, c.Import = rec.from, rec.imported
 		if rec.unresolved && rec.Revision == 0 {
 			c.Adopted = true
 		}

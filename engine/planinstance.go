@@ -141,12 +141,13 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	if d := checkPlanned(i, config, after); d != nil {
 		return nil, append(ds, d)
 	}
-	if resp.Adopted != cty.NilVal && before.IsNull() && !resp.Adopted.IsNull() {
+	adopted := resp.Adopted != cty.NilVal && before.IsNull() && !resp.Adopted.IsNull()
+	if adopted {
 		before, priorMarks = unmark(resp.Adopted)
 		c.Adopted = true
 	}
 	forced := append(block.ReplacePaths(before, after), resp.Replace...)
-	if !before.IsNull() && !c.Adopted && (len(forced) > 0 || p.toReplace[i.addr]) {
+	if !before.IsNull() && !adopted && (len(forced) > 0 || p.toReplace[i.addr]) {
 		reason := plans.BecauseAttribute
 		if len(forced) == 0 {
 			reason = plans.BecauseRequested
@@ -190,6 +191,9 @@ func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
 			return true
 		}
 	}
+	if rec.relinked {
+		return true
+	}
 	return string(rec.private) != string(rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
 }
 
@@ -203,9 +207,20 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 	if d := p.protected(i, rec, "replace"); d != nil {
 		return nil, hcl.Diagnostics{d}
 	}
-	resp, ds := i.res.typ.Plan(ctx, providers.PlanRequest{
-		Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Sensitive: paths(marks), Proposed: block.Propose(block.Null(), config), Replacing: true, Offline: p.o.Offline || i.res.prov.pending,
-	})
+	proposed := block.Propose(block.Null(), config)
+	req := providers.PlanRequest{Owner: p.owner(i.addr), Prior: block.Null(), Config: config, Sensitive: paths(marks), Proposed: proposed,
+		Replacing: coexist(i.res.schema, before, proposed) != "", Offline: p.o.Offline || i.res.prov.pending}
+	if !req.Replacing {
+		for _, old := range p.former(i.addr) { // it is there still: it becomes the present object again
+			if !plainOf(old.live).IsNull() && coexist(i.res.schema, old.live, proposed) != "" {
+				req.Prior, _ = unmark(withSecrets(old.live, old.sealed, config, p.identity.Key))
+				req.Private, req.Proposed = old.private, block.Propose(req.Prior, config)
+				c.Revives = old.Addr.Deposed
+				break
+			}
+		}
+	}
+	resp, ds := i.res.typ.Plan(ctx, req)
 	if ds = i.place(ds); ds.HasErrors() {
 		return nil, ds
 	}
@@ -217,6 +232,9 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 	c.After = block.MarkSensitive(remark(after, append(marks, respMarks...)))
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
 	p.reversal(i, c, before, after)
+	if c.Revives != "" {
+		c.Notes = append(c.Notes, "the former object is still there and takes its place again")
+	}
 	return &planned{Change: c, newDeps: want.deps, oldDeps: rec.DependsOn}, ds
 }
 
@@ -291,7 +309,7 @@ func (p *planner) reversal(i *instance, c *plans.Change, before, after cty.Value
 // planRemovals plans what is recorded and no longer wanted.
 func (p *planner) planRemovals(ctx context.Context) {
 	for _, a := range sortedKeys(p.records) {
-		if p.changes[a] != nil || p.wanted != nil && !p.wanted[a] {
+		if p.changes[a] != nil || a.Deposed != "" || p.wanted != nil && !p.wanted[a] {
 			continue
 		}
 		rec := p.records[a]
@@ -331,7 +349,8 @@ func (p *planner) planRemoval(ctx context.Context, i *instance, rec *record, rea
 		return nil, ds
 	}
 	block := &t.Schema().Block
-	c := &plans.Change{Addr: i.addr, Action: plans.Delete, Reason: reason, Provider: rec.Record.Provider, Revision: rec.Revision, DependsOn: rec.DependsOn, PriorPrivate: rec.private}
+	c := &plans.Change{Addr: i.addr, Action: plans.Delete, Reason: reason, Provider: rec.Record.Provider, Revision: rec.Revision, DependsOn: rec.DependsOn,
+		PriorPrivate: rec.private, PreviousAddr: rec.from, CreateBeforeDestroy: rec.CreateFirst}
 	if i.res != nil {
 		c.Range = i.res.cfg.Range
 	}
@@ -341,7 +360,7 @@ func (p *planner) planRemoval(ctx context.Context, i *instance, rec *record, rea
 		c.Action, c.Reason, c.Before = plans.Forget, plans.BecauseGone, block.Null()
 		return out, ds
 	}
-	if d := p.protected(i, rec, "delete"); d != nil {
+	if d := p.protected(i, rec, "delete"); d != nil && i.addr.Deposed == "" { // replacing it was allowed
 		return nil, append(ds, d)
 	}
 	before, _ := unmark(rec.live)

@@ -17,21 +17,30 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// drawConfig makes a configuration of up to eight objects that refer to earlier ones, by reference, depends_on or tag.
+// drawConfig makes a configuration of up to eight objects that refer to earlier ones, by reference or tag. Any of them
+// may be created before it is destroyed, and may have another block name than in another configuration.
 func drawConfig(t *rapid.T, label string) string {
 	n := rapid.IntRange(0, 8).Draw(t, label+" size")
 	var b strings.Builder
+	labels := map[int]string{}
 	for i := range n {
 		if !rapid.Bool().Draw(t, fmt.Sprintf("%s has %d", label, i)) {
 			continue
 		}
-		fmt.Fprintf(&b, "resource \"memory_object\" \"n%d\" {\n", i)
+		names := []string{fmt.Sprintf("n%d", i), fmt.Sprintf("m%d", i)}
+		now := rapid.IntRange(0, 1).Draw(t, fmt.Sprintf("%s label %d", label, i))
+		labels[i] = names[now]
+		fmt.Fprintf(&b, "moved {\n  from = memory_object.%s\n  to   = memory_object.%s\n}\n", names[1-now], names[now])
+		fmt.Fprintf(&b, "resource \"memory_object\" %q {\n", labels[i])
+		if rapid.IntRange(0, 3).Draw(t, fmt.Sprintf("%s first %d", label, i)) == 0 {
+			b.WriteString("  lifecycle {\n    create_before_destroy = true\n  }\n")
+		}
 		fmt.Fprintf(&b, "  name = \"n%d-%d\"\n", i, rapid.IntRange(0, 1).Draw(t, fmt.Sprintf("%s name %d", label, i)))
 		fmt.Fprintf(&b, "  provides = [\"t%d\"]\n", i)
 		var refs []string
 		for j := range i {
-			if strings.Contains(b.String(), fmt.Sprintf("\"n%d\" {", j)) && rapid.IntRange(0, 2).Draw(t, fmt.Sprintf("%s %d to %d", label, i, j)) == 0 {
-				refs = append(refs, fmt.Sprintf("memory_object.n%d.id", j))
+			if labels[j] != "" && rapid.IntRange(0, 2).Draw(t, fmt.Sprintf("%s %d to %d", label, i, j)) == 0 {
+				refs = append(refs, fmt.Sprintf("memory_object.%s.id", labels[j]))
 			}
 		}
 		fmt.Fprintf(&b, "  input = [%s, \"v%d\"]\n", strings.Join(append(refs, `"x"`), ", "), rapid.IntRange(0, 2).Draw(t, fmt.Sprintf("%s value %d", label, i)))
@@ -49,12 +58,13 @@ func settle(t *rapid.T, r *rig, src string, seed uint64) {
 	r.write(src)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var mu sync.Mutex // guards rng: steps fail in parallel
+	var last string
 	for round := 0; ; round++ {
 		if round == 12 {
 			r.world.SetFault(nil)
 		}
 		if round == 16 {
-			t.Fatalf("did not converge:\n%s", src)
+			t.Fatalf("did not converge:\n%s\n%s", last, src)
 		}
 		p, ds := r.tryPlan(engine.PlanOptions{})
 		if ds.HasErrors() {
@@ -74,7 +84,8 @@ func settle(t *rapid.T, r *rig, src string, seed uint64) {
 				return nil, false
 			})
 		}
-		_, _ = r.tryApply(p) // failures are the point
+		_, failures := r.tryApply(p) // failures are the point
+		last = fmt.Sprintf("%s%v", summary(p), failures)
 		r.world.SetFault(nil)
 	}
 	r.world.SetFault(nil)

@@ -38,7 +38,8 @@ func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType
 // adoptRecords makes sure that every record has its provider, and upgrades old records. It comes before the providers
 // are configured.
 func (w *world) adoptRecords() (ds hcl.Diagnostics) {
-	for _, r := range w.snapshot.Records {
+	for _, a := range sortedKeys(w.records) {
+		r := w.records[a].Record
 		p, t, more := w.recordType(r)
 		ds = append(ds, more...)
 		if t == nil {
@@ -157,6 +158,9 @@ func markSecrets(live cty.Value, recorded sealed.Value) cty.Value {
 // adoptUnresolved turns intents without an outcome into records that are to be read with care.
 func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 	for _, in := range w.snapshot.Unresolved {
+		if to, ok := w.moved[in.Addr]; ok {
+			in.Addr = to
+		}
 		if rec := w.records[in.Addr]; rec != nil {
 			rec.unresolved = true
 			continue
@@ -195,7 +199,7 @@ func (w *world) drift() (out []*plans.Change) {
 		if same(plain, before) || w.sameButSecrets(rec, plain) {
 			continue
 		}
-		c := &plans.Change{Addr: a, Action: plans.Update, Reason: plans.BecauseDrifted, Provider: rec.Provider, Before: before, After: rec.live, Revision: rec.Revision}
+		c := &plans.Change{Addr: a, Action: plans.Update, Reason: plans.BecauseDrifted, Provider: rec.Provider, Before: before, After: rec.live, Revision: rec.Revision, PreviousAddr: rec.from}
 		for _, s := range rec.sealed.Secrets {
 			c.BeforeSecret = append(c.BeforeSecret, s.Path)
 		}
@@ -221,7 +225,11 @@ func (w *world) sameButSecrets(rec *record, plain cty.Value) bool {
 }
 
 func (w *world) owner(a addr.Instance) providers.Owner {
-	return providers.Owner{Lineage: w.identity.Lineage, Address: a, Key: w.identity.Key}
+	o := providers.Owner{Lineage: w.identity.Lineage, Address: a.Current(), Key: w.identity.Key}
+	if rec := w.records[a]; rec != nil && rec.from.Current() != o.Address {
+		o.Former = rec.from.Current()
+	}
+	return o
 }
 
 func sortedKeys[V any](m map[addr.Instance]V) []addr.Instance {

@@ -96,8 +96,9 @@ type rollback struct {
 
 // former is what an instance was before the runs that are undone; a nil record says that it did not exist.
 type former struct {
-	record *record
-	run    state.RunID
+	record   *record
+	run      state.RunID
+	imported bool // it existed before and was taken over: undoing that leaves it
 }
 
 func (r *rollback) make(ctx context.Context, undo []*state.Journal) hcl.Diagnostics {
@@ -123,42 +124,15 @@ func (r *rollback) make(ctx context.Context, undo []*state.Journal) hcl.Diagnost
 		}
 	}
 	r.leaveOthers()
-	if ds.HasErrors() {
+	r.planFormer(ctx)
+	if ds = append(ds, r.ds...); ds.HasErrors() {
+		return ds
+	}
+	if ds = append(ds, r.createFirst()...); ds.HasErrors() {
 		return ds
 	}
 	r.planFormerOutputs(undo[len(undo)-1].Run.Outputs)
 	return append(ds, r.order()...)
-}
-
-// collect finds the first record of every instance that the runs touched, and what they did that cannot be undone.
-func (r *rollback) collect(undo []*state.Journal) (ds hcl.Diagnostics) {
-	for _, j := range slices.Backward(undo) { // oldest first: the first intent has the record to restore
-		for _, s := range j.Steps {
-			took := s.Outcome == nil || !s.Outcome.Failed || s.Outcome.After != nil
-			if !took {
-				continue
-			}
-			if s.Intent.Irreversible != "" {
-				r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: s.Intent.Addr, Run: uint64(j.Run.ID), Reason: s.Intent.Irreversible})
-				continue
-			}
-			if _, known := r.former[s.Intent.Addr]; known {
-				continue
-			}
-			f := &former{run: j.Run.ID}
-			if s.Intent.Before != nil {
-				before := *s.Intent.Before
-				before.Addr = s.Intent.Addr
-				rec, err := r.record(&before)
-				if err != nil {
-					return diag.FromError(CodeState, "State cannot be read", err, nil)
-				}
-				f.record = rec
-			}
-			r.former[s.Intent.Addr] = f
-		}
-	}
-	return nil
 }
 
 // undoInstance plans the way back of one instance.
@@ -168,7 +142,12 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 		if rec == nil {
 			return nil, nil
 		}
-		return r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
+		c, ds := r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
+		if c != nil && f.imported {
+			c.Action, c.Reverse = plans.Forget, plans.Reverse{}
+			c.Notes = []string{"it was imported, so the object stays"}
+		}
+		return c, ds
 	}
 	prov, t, ds := r.recordType(f.record.Record)
 	if t == nil {
@@ -194,7 +173,7 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 	if c.Action != plans.NoOp && c.Reason == plans.NoReason {
 		c.Reason = plans.BecauseRollback
 	}
-	c.Provider, c.Protected = f.record.Record.Provider, f.record.Protected
+	c.Provider, c.Protected, c.CreateBeforeDestroy = f.record.Record.Provider, f.record.Protected, f.record.CreateFirst
 	return c, ds
 }
 
@@ -229,7 +208,7 @@ func (r *rollback) formerResource(a addr.Instance, prov *provider, t providers.R
 // leaveOthers adds the records that the runs did not touch: they carry order between those that they did.
 func (r *rollback) leaveOthers() {
 	for _, a := range sortedKeys(r.records) {
-		if r.changes[a] != nil {
+		if r.changes[a] != nil || a.Deposed != "" {
 			continue
 		}
 		rec := r.records[a]
@@ -239,7 +218,8 @@ func (r *rollback) leaveOthers() {
 				v = t.Schema().Block.MarkSensitive(v)
 			}
 		}
-		c := &plans.Change{Addr: a, Action: plans.NoOp, Provider: rec.Record.Provider, Before: v, After: v, DependsOn: rec.DependsOn, Protected: rec.Protected, Revision: rec.Revision}
+		c := &plans.Change{Addr: a, Action: plans.NoOp, Provider: rec.Record.Provider, Before: v, After: v, DependsOn: rec.DependsOn, Protected: rec.Protected,
+			CreateBeforeDestroy: rec.CreateFirst, PreviousAddr: rec.from, PriorPrivate: rec.private, Revision: rec.Revision}
 		r.changes[a] = &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
 	}
 }

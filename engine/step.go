@@ -28,8 +28,8 @@ func (a *applier) visit(ctx context.Context, n int, slot *dag.Slot) error {
 	}
 	c := a.plan.Changes[s.Change]
 	switch s.Op {
-	case plans.OpRecord, plans.OpForget:
-		return a.failed(a.settle(c, s.Op))
+	case plans.OpRecord, plans.OpForget, plans.OpClaim:
+		return a.failed(a.recordOnly(ctx, n, c, s.Op))
 	}
 	started := a.engine.options.Now()
 	a.engine.emit(StepStarted{Step: a.step(n)})
@@ -69,39 +69,6 @@ func (a *applier) failed(ds hcl.Diagnostics) error {
 	return nil
 }
 
-// settle writes or removes a record without touching the object.
-func (a *applier) settle(c *plans.Change, op plans.Op) hcl.Diagnostics {
-	if op == plans.OpForget {
-		if err := a.writer.Settle(nil, []addr.Instance{c.Addr}); err != nil {
-			return stateError(err)
-		}
-		a.count(c, op)
-		return nil
-	}
-	if plainOf(c.After).IsNull() {
-		if err := a.writer.Settle(nil, []addr.Instance{c.Addr}); err != nil {
-			return stateError(err)
-		}
-		return nil
-	}
-	status := state.Ready
-	rec := a.records[c.Addr]
-	if rec != nil {
-		status = rec.Status
-	}
-	r, ds := a.makeRecord(c, c.After, c.PriorPrivate, status)
-	if ds.HasErrors() {
-		return ds
-	}
-	if rec != nil && len(c.AfterSecret) > 0 { // secrets that a plan file left out keep their fingerprints
-		r.Value = rec.Value
-	}
-	if err := a.writer.Settle([]*state.Record{r}, nil); err != nil {
-		return stateError(err)
-	}
-	return nil
-}
-
 // readNow reads a data source that had to wait for the apply.
 func (a *applier) readNow(ctx context.Context, c *plans.Change) hcl.Diagnostics {
 	i := a.instance(c)
@@ -136,6 +103,12 @@ type stepRun struct {
 	c       *plans.Change
 	op      plans.Op
 	started time.Time
+
+	// What the step starts from; see begin.
+	addr    addr.Instance // of the record that it is about
+	before  *state.Record // at the address that it will have; nil when there is none
+	from    addr.Instance // where that record is stored until now; zero when it stays there
+	deposes string        // the former object that before becomes; empty when it does not
 
 	mu       sync.Mutex // guards the fields below
 	slot     *dag.Slot
@@ -177,6 +150,7 @@ func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
 	if ds.HasErrors() {
 		return ds
 	}
+	r.Addr = s.addr
 	return s.a.writer.Checkpoint(s.n, r)
 }
 
@@ -214,23 +188,33 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 	req := providers.ApplyRequest{Owner: a.owner(c.Addr), Prior: block.Null(), Config: block.Null(), Planned: block.Null(),
 		PriorPrivate: c.PriorPrivate, PlannedPrivate: c.Private, Step: s}
 	var ds hcl.Diagnostics
+	s.begin()
 	rec := a.records[c.Addr]
-	if !(c.Action == plans.Replace && s.op == plans.OpCreate) {
+	if aside := a.records[s.addr]; s.addr != c.Addr && aside != nil {
+		rec = aside
+	}
+	switch {
+	case !(c.Action == plans.Replace && s.op == plans.OpCreate):
 		req.Prior = plainOf(c.Before)
+	case c.Revives != "":
+		if old := a.records[s.revived()]; old != nil {
+			req.Prior, req.PriorPrivate = old.sealed.Plain, old.Private
+		}
 	}
 	if s.op != plans.OpDelete {
 		if ds = s.configure(i, &req); ds.HasErrors() {
 			return ds
 		}
 	}
-	if ds = append(ds, s.resume(ctx, t, rec, &req)...); ds.HasErrors() {
+	if ds = append(ds, s.collides(i, t, &req)...); ds.HasErrors() {
 		return ds
 	}
-	before := (*state.Record)(nil)
-	if rec != nil && rec.Revision > 0 && !(c.Action == plans.Replace && s.op == plans.OpCreate) {
-		before = rec.Record
+	if s.deposes == "" { // otherwise what is not resolved is about the object that stands aside
+		if ds = append(ds, s.resume(ctx, t, rec, &req)...); ds.HasErrors() {
+			return ds
+		}
 	}
-	if err := a.writer.Intend(s.intent(before, req.Planned)); err != nil {
+	if err := a.writer.Intend(s.intent(req.Planned)); err != nil {
 		return append(ds, stateError(err)...)
 	}
 	opCtx, cancel := i.deadline(ctx, operation(s.op))
@@ -252,7 +236,7 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		}
 		resp = found
 	}
-	return append(ds, s.settle(i, before, resp, &req, outcomeOf(ds, more))...)
+	return append(ds, s.settle(i, resp, &req, outcomeOf(ds, more))...)
 }
 
 // lookTimeout bounds the look at an object after its creation failed; the run may be stopping.
@@ -374,13 +358,19 @@ func (s *stepRun) resume(ctx context.Context, t providers.ResourceType, rec *rec
 	return ds
 }
 
-func (s *stepRun) intent(before *state.Record, planned cty.Value) state.Intent {
-	in := state.Intent{Run: s.a.writer.ID(), Step: s.n, Addr: s.c.Addr, Op: s.op.String(), Before: before, Private: s.c.Private,
-		Provider: s.c.Provider, At: s.a.engine.options.Now().UTC(), Irreversible: s.c.Reverse.Reason, Deps: s.a.plan.Steps[s.n].Deps}
+func (s *stepRun) intent(planned cty.Value) state.Intent {
+	in := s.a.intend(s.n, s.c, s.op.String())
+	in.Addr, in.Before, in.From, in.Deposes, in.Irreversible = s.addr, s.before, s.from, s.deposes, s.c.Reverse.Reason
 	if !planned.IsNull() {
 		if b, err := s.a.encoder.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
 			in.Planned = b
 		}
 	}
 	return in
+}
+
+// intend returns what every intent of a change has.
+func (a *applier) intend(n int, c *plans.Change, op string) state.Intent {
+	return state.Intent{Run: a.writer.ID(), Step: n, Addr: c.Addr, Op: op, Private: c.Private, Provider: c.Provider, Imports: c.Import != "",
+		At: a.engine.options.Now().UTC(), Deps: a.plan.Steps[n].Deps}
 }

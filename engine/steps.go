@@ -22,7 +22,8 @@ const CodeOrder diag.Code = "plan.no-order"
 //	up(i)    after up(d)    for every dependency d
 //	down(x)  after down(y)  for every y that depended on x when it was applied
 //	down(x)  after up(y)    when y stays: it stops referring to x before x goes ("soft": given up if it closes a circle)
-//	up(x)    after down(x)  for a replacement
+//	up(x)    after down(x)  for a replacement that deletes first
+//	down(x)  after up(x)    for one that creates first
 //
 // In a rollback an update is undone in the place of a deletion: after everything that was built on it.
 type orderNode int
@@ -34,6 +35,7 @@ type sorter struct {
 	index  map[addr.Instance]int
 	graph  *dag.Graph[orderNode]
 	groups map[addr.Resource][]int // changes of a resource, for joins
+	former map[addr.Instance][]int // deletions of former objects, by the address of the present one
 	joins  map[join]orderNode
 	labels []string // of joins, for messages
 	soft   map[[2]orderNode]bool
@@ -58,10 +60,14 @@ func down(i int) orderNode { return orderNode(2*i + 1) }
 
 // order fills in the plan's changes and steps from what has been planned for each instance. It costs O(V log V + E).
 func (p *planner) order() hcl.Diagnostics {
-	s := &sorter{p: p, addrs: sortedKeys(p.changes), index: map[addr.Instance]int{}, groups: map[addr.Resource][]int{}, joins: map[join]orderNode{}, soft: map[[2]orderNode]bool{}}
+	s := &sorter{p: p, addrs: sortedKeys(p.changes), index: map[addr.Instance]int{}, groups: map[addr.Resource][]int{},
+		former: map[addr.Instance][]int{}, joins: map[join]orderNode{}, soft: map[[2]orderNode]bool{}}
 	for n, a := range s.addrs {
 		s.index[a] = n
 		s.groups[a.Resource] = append(s.groups[a.Resource], n)
+		if a.Deposed != "" {
+			s.former[a.Current()] = append(s.former[a.Current()], n)
+		}
 	}
 	nodes, ds := s.sort()
 	if ds.HasErrors() {
@@ -129,12 +135,47 @@ func (s *sorter) circle(err error, cycle *dag.CycleError[orderNode]) *hcl.Diagno
 	if cycle == nil {
 		return diag.FromError(CodeOrder, "No order of steps", err, nil)[0]
 	}
+	if d := s.needsCreateFirst(cycle.Cycle); d != nil {
+		return d
+	}
 	var names []string
 	for _, n := range cycle.Cycle {
 		names = append(names, s.label(n))
 	}
 	return diag.Errorf(CodeOrder, "No order of steps", "These steps wait for each other in a circle: %s. "+
 		"Usually a reference goes against the order that the provider needs; the documentation of the types says what it is.", strings.Join(names, " → "))
+}
+
+// needsCreateFirst explains a circle that comes from a replacement which would have to create first and cannot.
+func (s *sorter) needsCreateFirst(cycle []orderNode) *hcl.Diagnostic {
+	var first, last *planned
+	for _, n := range cycle {
+		i := int(n) / 2
+		if i >= len(s.addrs) {
+			continue
+		}
+		c := s.change(i)
+		switch {
+		case c.Action != plans.Replace:
+		case c.CreateFirst:
+			first = c
+		case c.CreateBeforeDestroy:
+			last = c
+		}
+	}
+	if first == nil || last == nil {
+		return nil
+	}
+	why := ""
+	if t := s.p.schemaOf(last.Provider, last.Addr.Type); t != nil {
+		why = coexist(t, last.Before, last.After)
+	}
+	d := diag.Errorf(CodeCreateFirst, "Cannot create before destroying", "%s is created before it is destroyed, and %s, on which it depends, is replaced in the same plan. Its old and its new "+
+		"object cannot exist at the same time: %s. Replace them one after the other, or remove create_before_destroy from %s.", first.Addr, last.Addr, why, first.Addr.Resource)
+	if last.Range.Filename != "" {
+		d.Subject = &last.Range
+	}
+	return d
 }
 
 func (s *sorter) label(n orderNode) string {
@@ -163,7 +204,10 @@ func (s *sorter) build() {
 		if s.hasDown(c) {
 			s.graph.Add(down(n))
 		}
-		if c.Action == plans.Replace {
+		switch {
+		case c.Action == plans.Replace && c.CreateFirst:
+			s.graph.AddEdge(down(n), up(n))
+		case c.Action == plans.Replace:
 			s.graph.AddEdge(up(n), down(n))
 		}
 	}
@@ -176,6 +220,24 @@ func (s *sorter) build() {
 		}
 		for _, d := range c.oldDeps {
 			s.before(n, c, d)
+		}
+		s.aside(n, c)
+	}
+}
+
+// aside adds the edges of former objects, and of a rollback's updates that need a new object first.
+func (s *sorter) aside(n int, c *planned) {
+	for _, old := range s.former[s.addrs[n]] {
+		if s.hasUp(c) {
+			s.softEdge(down(old), up(n))
+		}
+	}
+	if s.p.plan.Mode != plans.Rollback || s.hasUp(c) || c.Action != plans.Update {
+		return
+	}
+	for _, d := range c.newDeps {
+		if i, ok := s.index[d]; ok && i != n && s.change(i).CreateFirst {
+			s.softEdge(down(n), up(i))
 		}
 	}
 }
@@ -209,6 +271,9 @@ func (s *sorter) edgeUp(n orderNode, dep, self int) {
 
 // before adds the edges that keep a dependency alive until its former dependent n has let go of it.
 func (s *sorter) before(n int, c *planned, d addr.Instance) {
+	for _, old := range s.former[d] {
+		s.release(old, n, c)
+	}
 	if i, ok := s.index[d]; ok {
 		s.release(i, n, c)
 		return
@@ -238,11 +303,22 @@ func (s *sorter) release(dep, n int, c *planned) {
 		return
 	}
 	if s.hasDown(c) {
-		s.graph.AddEdge(down(dep), down(n))
+		s.undo(dep, down(n))
 		return
 	}
-	if s.hasUp(c) && dc.Action != plans.Replace {
+	if s.hasUp(c) && (dc.Action != plans.Replace || dc.CreateFirst) {
 		s.softEdge(down(dep), up(n))
+	}
+}
+
+// undo orders the way down of a change after a node. An object that stays, as it does where a rollback updates it, need
+// not wait where that closes a circle: a dependent whose new object comes first needs it before its old object goes.
+func (s *sorter) undo(dep int, after orderNode) {
+	switch s.change(dep).Action {
+	case plans.Update, plans.NoOp:
+		s.softEdge(down(dep), after)
+	default:
+		s.graph.AddEdge(down(dep), after)
 	}
 }
 
@@ -271,8 +347,8 @@ func (s *sorter) join(j join) orderNode {
 			s.edgeUp(n, i, -1)
 		case !s.hasDown(c):
 		case j.kind == leftDown:
-			s.graph.AddEdge(down(i), n)
-		case j.kind == leftUp && c.Action != plans.Replace:
+			s.undo(i, n)
+		case j.kind == leftUp && (c.Action != plans.Replace || c.CreateFirst):
 			s.softEdge(down(i), n)
 		}
 	}
@@ -359,7 +435,12 @@ func (s *sorter) op(n orderNode) plans.Op {
 	case plans.Read:
 		return plans.OpRead
 	}
-	if c.write && !isDown {
+	switch {
+	case isDown && s.hasUp(c):
+		return plans.OpPass
+	case c.claims():
+		return plans.OpClaim
+	case c.write:
 		return plans.OpRecord
 	}
 	return plans.OpPass

@@ -15,9 +15,6 @@ func unsupported(m *config.Module) (ds hcl.Diagnostics) {
 		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported block", fmt.Sprintf("Blocks of type %q are not supported. They are planned for a later release of meshplan. Until then %s",
 			what, hint), &at))
 	}
-	for _, b := range m.Moved {
-		refuse("moved", "use \"meshplan state mv\".", b.DeclRange)
-	}
 	for _, b := range m.Imports {
 		refuse("import", "set on_exists = \"adopt\" on the resource.", b.DeclRange)
 	}

@@ -47,6 +47,8 @@ type world struct {
 	outputs   map[string]*named // of the root
 	providers map[string]*provider
 	records   map[addr.Instance]*record
+	deposed   map[addr.Instance][]addr.Instance // former objects by the address of the present one
+	moved     map[addr.Instance]addr.Instance   // where records go, by where they are stored
 	decoder   sealed.Decoder
 	encoder   sealed.Encoder
 }
@@ -100,7 +102,10 @@ type record struct {
 	// private is what the provider knows of the live object.
 	private    []byte
 	unresolved bool
-	failed     bool // could not be read: the record stays in force
+	failed     bool          // could not be read: the record stays in force
+	from       addr.Instance // where it is stored, when this plan moves it; zero otherwise
+	relinked   bool          // its dependencies have moved
+	imported   string        // the id under which it was found: it is not recorded yet
 }
 
 // worldOptions say what a world is for.
@@ -255,10 +260,6 @@ func (w *world) addResource(m *module, c *config.Resource, cache map[*config.Res
 	}
 	if r.schema == nil {
 		return nil, append(ds, prov.unknownType(c))
-	}
-	if c.Lifecycle.CreateBeforeDestroy {
-		ds = append(ds, diag.Error(config.CodeUnsupported, "Unsupported lifecycle setting",
-			"create_before_destroy is not supported by this version: names in a cluster are unique, so the old object is deleted first. Remove this setting.", &c.Lifecycle.Range))
 	}
 	refs := cache[c]
 	if refs == nil {

@@ -58,6 +58,8 @@ const (
 	BecauseRollback          // rollback was asked for
 	BecauseDrifted           // changed by others since the last run
 	BecauseDeferred          // a data source depends on something that changes
+	BecauseDeposed           // a former object that its replacement has left over
+	BecauseRemoved           // a removed block says so
 )
 
 var reasons = [...]string{
@@ -65,7 +67,7 @@ var reasons = [...]string{
 	BecauseTriggered: "replacement triggered", BecauseIncomplete: "incomplete, continues", BecauseAgain: "continues",
 	BecauseAdopted: "exists already, adopted", BecauseNoConfig: "not in configuration", BecauseNoKey: "key not in for_each or count",
 	BecauseDisabled: "disabled", BecauseDestroy: "", BecauseRollback: "", BecauseDrifted: "changed outside meshplan",
-	BecauseDeferred: "depends on changes",
+	BecauseDeferred: "depends on changes", BecauseDeposed: "left over from a replacement", BecauseRemoved: "removed block",
 }
 
 // String returns a few words for people, or "".

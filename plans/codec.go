@@ -77,6 +77,8 @@ type storedAddress struct {
 	Name   string      `json:"name"`
 	Index  *int        `json:"index,omitempty"`
 	Key    *string     `json:"key,omitempty"`
+
+	Deposed string `json:"deposed,omitempty"`
 }
 
 type storedChange struct {
@@ -88,6 +90,11 @@ type storedChange struct {
 	After         []byte       `json:"after,omitempty"`
 	Replace       []storedPath `json:"replace,omitempty"`
 	CreateFirst   bool         `json:"create_first,omitempty"`
+	KeepsFirst    bool         `json:"create_before_destroy,omitempty"`
+	Deposed       string       `json:"deposed,omitempty"`
+	Revives       string       `json:"revives,omitempty"`
+	Previous      *int         `json:"previous,omitempty"`
+	Import        string       `json:"import,omitempty"`
 	DependsOn     []int        `json:"depends_on,omitempty"`
 	Protected     bool         `json:"protected,omitempty"`
 	Reverse       ReverseKind  `json:"reverse,omitempty"`
@@ -146,6 +153,9 @@ func (p *Plan) writeCanonical(w io.Writer) error {
 // intern gives the addresses of a change their places in the table.
 func (e *encoder) intern(c *Change) {
 	e.address(c.Addr)
+	if !c.PreviousAddr.IsZero() {
+		e.address(c.PreviousAddr)
+	}
 	for _, d := range c.DependsOn {
 		e.address(d)
 	}
@@ -156,7 +166,7 @@ func (e *encoder) address(a addr.Instance) int {
 	if !ok {
 		i = len(e.head.Addresses)
 		e.table[a] = i
-		s := storedAddress{Module: a.Module, Mode: a.Mode, Type: a.Type, Name: a.Name}
+		s := storedAddress{Module: a.Module, Mode: a.Mode, Type: a.Type, Name: a.Name, Deposed: a.Deposed}
 		if n, ok := a.Key.Int(); ok {
 			s.Index = &n
 		}
@@ -213,7 +223,12 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 func (e *encoder) encodeChange(c *Change) (err error) {
 	s := storedChange{Addr: e.address(c.Addr), Action: c.Action, Reason: c.Reason, Provider: c.Provider, CreateFirst: c.CreateFirst,
 		Protected: c.Protected, Reverse: c.Reverse.Kind, ReverseReason: c.Reverse.Reason, Notes: c.Notes, Restarts: c.Restarts,
-		Private: c.Private, PriorPrivate: c.PriorPrivate, Adopted: c.Adopted, Revision: c.Revision}
+		Private: c.Private, PriorPrivate: c.PriorPrivate, Adopted: c.Adopted, Revision: c.Revision,
+		KeepsFirst: c.CreateBeforeDestroy, Deposed: c.Deposed, Revives: c.Revives, Import: c.Import}
+	if !c.PreviousAddr.IsZero() {
+		at := e.address(c.PreviousAddr)
+		s.Previous = &at
+	}
 	if s.Before, err = e.value(c.Before, c.before); err != nil {
 		return err
 	}

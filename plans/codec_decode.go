@@ -105,13 +105,15 @@ func (a *storedAddress) instance() (addr.Instance, error) {
 	if a.Mode != addr.Managed && a.Mode != addr.Data || a.Type == "" || a.Name == "" || a.Index != nil && (a.Key != nil || *a.Index < 0) {
 		return addr.Instance{}, fmt.Errorf("%q is incomplete", r)
 	}
+	i := r.Instance(addr.NoKey)
 	switch {
 	case a.Index != nil:
-		return r.Instance(addr.IntKey(*a.Index)), nil
+		i.Key = addr.IntKey(*a.Index)
 	case a.Key != nil:
-		return r.Instance(addr.StringKey(*a.Key)), nil
+		i.Key = addr.StringKey(*a.Key)
 	}
-	return r.Instance(addr.NoKey), nil
+	i.Deposed = a.Deposed
+	return i, nil
 }
 
 func (d *decoder) address(i int) (addr.Instance, error) {
@@ -146,7 +148,13 @@ func (d *decoder) decodeChange() (*Change, error) {
 	}
 	c := &Change{Addr: a, Action: s.Action, Reason: s.Reason, Provider: s.Provider, CreateFirst: s.CreateFirst, Protected: s.Protected,
 		Reverse: Reverse{s.Reverse, s.ReverseReason}, Notes: s.Notes, Restarts: s.Restarts, Private: s.Private,
-		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Revision: s.Revision}
+		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Revision: s.Revision,
+		CreateBeforeDestroy: s.KeepsFirst, Deposed: s.Deposed, Revives: s.Revives, Import: s.Import}
+	if s.Previous != nil {
+		if c.PreviousAddr, err = d.address(*s.Previous); err != nil {
+			return nil, err
+		}
+	}
 	if c.before, err = d.value(s.Before); err != nil {
 		return nil, fmt.Errorf("%s: value before: %w", a, err)
 	}
@@ -177,7 +185,7 @@ func (d *decoder) decodeStep(i, changes int) (Step, error) {
 	if err := d.json.Decode(&s); err != nil {
 		return Step{}, eof(err)
 	}
-	if s.Op < OpCreate || s.Op > OpPass || s.Change < -1 || s.Change >= changes || s.Change < 0 && s.Op != OpPass {
+	if s.Op < OpCreate || s.Op > OpClaim || s.Change < -1 || s.Change >= changes || s.Change < 0 && s.Op != OpPass {
 		return Step{}, fmt.Errorf("operation %d or change %d is unknown", s.Op, s.Change)
 	}
 	for _, dep := range s.Deps {

@@ -60,7 +60,7 @@ func example() *Plan {
 			{Addr: odd, Action: Read, Reason: BecauseDeferred, Provider: "linkerd", Before: cty.NilVal, After: cty.UnknownVal(cty.EmptyObject), Range: where},
 			{Addr: instance(1), Action: Replace, Reason: BecauseAttribute, Provider: "kubernetes.east", Before: object("a", "old-"+secret), After: object("b", secret),
 				Replace:     []cty.Path{cty.GetAttrPath("labels").IndexString("a"), cty.GetAttrPath("list").IndexInt(2).GetAttr("x"), {}},
-				CreateFirst: true, DependsOn: []addr.Instance{odd}, Protected: true, Reverse: Reverse{Irreversible, "one way"},
+				CreateFirst: true, CreateBeforeDestroy: true, Deposed: "2f", Revives: "1", PreviousAddr: odd, Import: "id", DependsOn: []addr.Instance{odd}, Protected: true, Reverse: Reverse{Irreversible, "one way"},
 				Notes: []string{"restarts <pods> & more"}, Restarts: 3, Private: []byte("private"), PriorPrivate: []byte("prior"), Adopted: true, Revision: 6},
 			{Addr: instance(2), Action: Delete, Reason: BecauseRollback, Provider: "kubernetes", Before: cty.NullVal(cty.EmptyObject), After: cty.NullVal(cty.DynamicPseudoType), DependsOn: []addr.Instance{instance(1), odd}},
 		},

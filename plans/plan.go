@@ -108,8 +108,20 @@ type Change struct {
 	BeforeSecret, AfterSecret []cty.Path
 	// Replace lists the attributes that force a replacement.
 	Replace []cty.Path
-	// CreateFirst says that a replacement creates the new object before it deletes the old one.
+	// CreateFirst says that this replacement creates the new object before it deletes the old one.
 	CreateFirst bool
+	// CreateBeforeDestroy is lifecycle.create_before_destroy, written or forced by what depends on the instance, as the
+	// state will record it. A replacement can still be the other way round when old and new cannot exist together.
+	CreateBeforeDestroy bool
+	// Deposed names the former object (addr.Instance.Deposed) that Before becomes when CreateFirst is set.
+	Deposed string
+	// Revives names a former object that becomes the present one again; empty when the new object is made anew.
+	Revives string
+	// PreviousAddr is where the record was before: a block was renamed, or a former object takes its place again. Zero
+	// when nothing moves.
+	PreviousAddr addr.Instance
+	// Import is the name by which an object that was not recorded is taken over; empty when it is not an import.
+	Import string
 	// DependsOn lists the direct dependencies, as the state will record them.
 	DependsOn []addr.Instance
 	// Protected is lifecycle.prevent_destroy.
@@ -195,6 +207,7 @@ const (
 	OpForget // drop the record and leave the object
 	OpRecord // write the record only: what refreshing found, or new dependencies
 	OpPass   // nothing: it carries the order between others
+	OpClaim  // record an object that is as it should be under its new address, or after its import, and mark it so
 )
 
 func (o Op) String() string {
@@ -213,6 +226,8 @@ func (o Op) String() string {
 		return "record"
 	case OpPass:
 		return "pass"
+	case OpClaim:
+		return "claim"
 	}
 	return "invalid"
 }
@@ -227,15 +242,19 @@ func (p *Plan) Find(a addr.Instance) *Change {
 	return nil
 }
 
-// Counts says how many objects a plan touches, or a run touched.
-type Counts struct{ Create, Update, Replace, Delete, Read, Forget int }
+// Counts says how many objects a plan touches, or a run touched. An object that is imported and updated counts as both;
+// one that only moves does not count.
+type Counts struct{ Create, Update, Replace, Delete, Read, Forget, Import int }
 
-// Total counts everything but reads.
+// Total counts every touch but reads, imports and moves.
 func (c Counts) Total() int { return c.Create + c.Update + c.Replace + c.Delete + c.Forget }
 
 // Counts counts the changes by action.
 func (p *Plan) Counts() (n Counts) {
 	for _, c := range p.Changes {
+		if c.Import != "" {
+			n.Import++
+		}
 		switch c.Action {
 		case Create:
 			n.Create++
@@ -254,10 +273,15 @@ func (p *Plan) Counts() (n Counts) {
 	return n
 }
 
-// Empty reports whether applying the plan would change nothing: no object, no output.
+// Empty reports whether applying the plan would change nothing: no object, no output, no address.
 func (p *Plan) Empty() bool {
-	if p.Counts().Total() > 0 {
+	if n := p.Counts(); n.Total() > 0 || n.Import > 0 {
 		return false
+	}
+	for _, c := range p.Changes {
+		if !c.PreviousAddr.IsZero() {
+			return false
+		}
 	}
 	for i := range p.Outputs {
 		if p.Outputs[i].Changed() {

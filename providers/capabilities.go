@@ -26,10 +26,31 @@ type Orderer interface {
 	Order(config cty.Value) Order
 }
 
-// Importer is an optional capability: it finds an existing object by the name that people give it.
+// Importer is an optional capability of a ResourceType: it finds an existing object by the name that people give it.
 type Importer interface {
+	// Import reads the object. A null value says that there is none. Value and Private are as from Read of an object
+	// that is recorded already; what only the configuration could say has its default, or is null.
 	Import(ctx context.Context, owner Owner, id string) (ReadResponse, hcl.Diagnostics)
+	// Names reports whether an id is that of the object with a recorded value. It must be quick and pure.
+	Names(id string, value cty.Value) bool
 }
+
+// Claimer is an optional capability of a ResourceType that marks its objects with their owner: it renews the mark of an
+// object that is otherwise as it should be, because its record moves to another address (Owner.Former) or because it
+// is imported. It is idempotent.
+type Claimer interface {
+	Claim(ctx context.Context, req ClaimRequest) (ClaimResponse, hcl.Diagnostics)
+}
+
+// ClaimRequest names the object by its present value and what is recorded with it.
+type ClaimRequest struct {
+	Owner
+	Value   cty.Value
+	Private []byte
+}
+
+// ClaimResponse is what to record with the value from now on.
+type ClaimResponse struct{ Private []byte }
 
 // Upgrader is an optional capability: it turns a record of an older schema version into one of the present version.
 type Upgrader interface {

@@ -65,6 +65,9 @@ type DataSource interface {
 type Owner struct {
 	Lineage string
 	Address addr.Instance
+	// Former is where the object was recorded until now, when it moves: an object with the mark of that address is the
+	// owner's own. Zero when it does not move.
+	Former addr.Instance
 	// Key keys the fingerprints of secrets (HMAC-SHA-256). It belongs to the state and is never logged.
 	Key []byte
 }

@@ -62,6 +62,7 @@ type storedRecord struct {
 	DependsOn     [][]byte `msgpack:"d,omitempty"` // storage keys
 	Status        Status   `msgpack:"s"`
 	Protected     bool     `msgpack:"l,omitempty"`
+	CreateFirst   bool     `msgpack:"c,omitempty"`
 	Revision      uint64   `msgpack:"r,omitempty"`
 	Run           RunID    `msgpack:"n,omitempty"`
 }
@@ -69,7 +70,7 @@ type storedRecord struct {
 // EncodeMsgpack writes the stored form, for package msgpack.
 func (r *Record) EncodeMsgpack(e *msgpack.Encoder) error {
 	s := storedRecord{Provider: r.Provider, SchemaVersion: r.SchemaVersion, Value: r.Value, Private: r.Private,
-		Status: r.Status, Protected: r.Protected, Revision: r.Revision, Run: r.Run}
+		Status: r.Status, Protected: r.Protected, CreateFirst: r.CreateFirst, Revision: r.Revision, Run: r.Run}
 	for _, d := range r.DependsOn {
 		key, err := AppendKey(nil, d)
 		if err != nil {
@@ -87,7 +88,7 @@ func (r *Record) DecodeMsgpack(d *msgpack.Decoder) error {
 		return err
 	}
 	*r = Record{Addr: r.Addr, Provider: s.Provider, SchemaVersion: s.SchemaVersion, Value: s.Value, Private: s.Private,
-		Status: s.Status, Protected: s.Protected, Revision: s.Revision, Run: s.Run}
+		Status: s.Status, Protected: s.Protected, CreateFirst: s.CreateFirst, Revision: s.Revision, Run: s.Run}
 	if len(s.DependsOn) > 0 {
 		r.DependsOn = make([]addr.Instance, len(s.DependsOn))
 	}
@@ -108,62 +109,95 @@ type (
 
 // EncodeMsgpack writes the stored form, for package msgpack.
 func (i *Intent) EncodeMsgpack(e *msgpack.Encoder) error {
-	return encodeAddressed(e, i.Addr, (*intentFields)(i))
+	if i.From.IsZero() {
+		return encodeAddressed(e, (*intentFields)(i), i.Addr)
+	}
+	return encodeAddressed(e, (*intentFields)(i), i.Addr, i.From)
 }
 
-// DecodeMsgpack reads the stored form, for package msgpack.
+// DecodeMsgpack reads the stored form, for package msgpack. The record before the step is the one at From when the step
+// moves it.
 func (i *Intent) DecodeMsgpack(d *msgpack.Decoder) error {
-	a, err := decodeAddressed(d, (*intentFields)(i))
-	i.Addr = a
-	if i.Before != nil {
-		i.Before.Addr = a
+	as, err := decodeAddressed(d, (*intentFields)(i), 2)
+	if err != nil {
+		return err
 	}
-	return err
+	i.Addr = as[0]
+	if len(as) == 2 {
+		i.From = as[1]
+	}
+	if i.Before != nil {
+		i.Before.Addr = as[len(as)-1]
+	}
+	return nil
 }
 
 // EncodeMsgpack writes the stored form, for package msgpack.
 func (o *Outcome) EncodeMsgpack(e *msgpack.Encoder) error {
-	return encodeAddressed(e, o.Addr, (*outcomeFields)(o))
+	return encodeAddressed(e, (*outcomeFields)(o), o.Addr)
 }
 
 // DecodeMsgpack reads the stored form, for package msgpack.
 func (o *Outcome) DecodeMsgpack(d *msgpack.Decoder) error {
-	a, err := decodeAddressed(d, (*outcomeFields)(o))
-	o.Addr = a
+	as, err := decodeAddressed(d, (*outcomeFields)(o), 1)
+	if err != nil {
+		return err
+	}
+	o.Addr = as[0]
 	if o.After != nil {
-		o.After.Addr = a
+		o.After.Addr = o.Addr
 	}
-	return err
+	return nil
 }
 
-// encodeAddressed writes the storage key of an address and what belongs to it.
-func encodeAddressed(e *msgpack.Encoder, a addr.Instance, fields any) error {
-	key, err := AppendKey(nil, a)
-	if err != nil {
+// encodeAddressed writes the storage key of an address, what belongs to it, and the keys of further addresses.
+func encodeAddressed(e *msgpack.Encoder, fields any, as ...addr.Instance) error {
+	if err := e.EncodeArrayLen(1 + len(as)); err != nil {
 		return err
 	}
-	if err := e.EncodeArrayLen(2); err != nil {
-		return err
+	for n, a := range as {
+		key, err := AppendKey(nil, a)
+		if err != nil {
+			return err
+		}
+		if err := e.EncodeBytes(key); err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if err := e.Encode(fields); err != nil {
+			return err
+		}
 	}
-	if err := e.EncodeBytes(key); err != nil {
-		return err
-	}
-	return e.Encode(fields)
+	return nil
 }
 
-func decodeAddressed(d *msgpack.Decoder, fields any) (addr.Instance, error) {
-	if n, err := d.DecodeArrayLen(); err != nil {
-		return addr.Instance{}, err
-	} else if n != 2 {
-		return addr.Instance{}, fmt.Errorf("an address and its content were expected, not %d elements", n)
-	}
-	key, err := d.DecodeBytes()
+// decodeAddressed reads what encodeAddressed wrote with up to most addresses, at least one.
+func decodeAddressed(d *msgpack.Decoder, fields any, most int) ([]addr.Instance, error) {
+	n, err := d.DecodeArrayLen()
 	if err != nil {
-		return addr.Instance{}, err
+		return nil, err
 	}
-	a, err := ParseKey(string(key))
-	if err != nil {
-		return a, err
+	if n < 2 || n > 1+most {
+		return nil, fmt.Errorf("an address and its content were expected, not %d elements", n)
 	}
-	return a, d.Decode(fields)
+	var as []addr.Instance
+	for len(as) < n-1 {
+		key, err := d.DecodeBytes()
+		if err != nil {
+			return nil, err
+		}
+		a, err := ParseKey(string(key))
+		if err != nil {
+			return nil, err
+		}
+		if as = append(as, a); len(as) > 1 {
+			continue
+		}
+		if err := d.Decode(fields); err != nil {
+			return nil, err
+		}
+	}
+	return as, nil
 }

@@ -23,11 +23,13 @@ func instances() *rapid.Generator[addr.Instance] {
 			Type:   rapid.StringMatching(`t[a-c_]{0,2}`).Draw(t, "type"),
 			Name:   rapid.StringMatching(`[a-c][a-c-]{0,2}`).Draw(t, "name"),
 		}
-		return r.Instance(rapid.OneOf(
+		i := r.Instance(rapid.OneOf(
 			rapid.Just(addr.NoKey),
 			rapid.Map(rapid.IntRange(0, 1<<31), addr.IntKey),
 			rapid.Map(rapid.String(), addr.StringKey),
 		).Draw(t, "key"))
+		i.Deposed = rapid.SampledFrom([]string{"", "", "1", "2f"}).Draw(t, "deposed")
+		return i
 	})
 }
 
@@ -125,6 +127,8 @@ func TestRoundTrip(t *testing.T) {
 		r.Addr = a
 		roundTrip(t, Intent{Run: 3, Step: rapid.IntRange(0, 1<<40).Draw(t, "step"), Addr: a, Op: "update", Before: &r,
 			Planned: []byte{1}, Private: []byte("p"), Provider: "kubernetes", Deps: []int{1, 2}, At: at, Irreversible: "why"})
+		moved := Intent{Run: 3, Addr: instances().Draw(t, "to"), From: a, Op: "move", Before: &r, Deposes: "2f", Imports: true, At: at}
+		roundTrip(t, moved)
 		roundTrip(t, Outcome{Step: 7, Addr: a, Failed: true, Error: "e", After: &r, At: at})
 	})
 	rapid.Check(t, func(t *rapid.T) {

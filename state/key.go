@@ -11,13 +11,14 @@ import (
 // Why not the text form: reading it back means parsing HCL, which takes longer than everything else that loading a
 // record needs, and its byte order is not the order of addresses.
 //
-//	module \0 mode type \0 name \0 kind [index as 8 bytes, or key]
+//	module \0 mode type \0 name \0 [3 deposed \0] kind [index as 8 bytes, or key]
 
-// The kinds of instance keys, in the order of addr.CompareKey.
+// The kinds of instance keys, in the order of addr.CompareKey, and what comes in front of them for a former object.
 const (
-	keyNone   = 0
-	keyInt    = 1
-	keyString = 2
+	keyNone    = 0
+	keyInt     = 1
+	keyString  = 2
+	keyDeposed = 3
 )
 
 // AppendKey appends the storage key of an instance to b. The byte order of keys is the order of addr.Compare. The error
@@ -26,12 +27,15 @@ func AppendKey(b []byte, a addr.Instance) ([]byte, error) {
 	if a.Mode != addr.Managed && a.Mode != addr.Data || a.Type == "" || a.Name == "" {
 		return nil, fmt.Errorf("address %q is incomplete", a)
 	}
-	if strings.ContainsRune(string(a.Module), 0) || strings.ContainsRune(a.Type, 0) || strings.ContainsRune(a.Name, 0) {
+	if strings.ContainsRune(string(a.Module), 0) || strings.ContainsRune(a.Type, 0) || strings.ContainsRune(a.Name, 0) || strings.ContainsRune(a.Deposed, 0) {
 		return nil, fmt.Errorf("address %q holds a null character", a)
 	}
 	b = append(append(b, a.Module...), 0, byte(a.Mode))
 	b = append(append(b, a.Type...), 0)
 	b = append(append(b, a.Name...), 0)
+	if a.Deposed != "" {
+		b = append(append(append(b, keyDeposed), a.Deposed...), 0)
+	}
 	if n, ok := a.Key.Int(); ok {
 		if n < 0 {
 			return nil, fmt.Errorf("address %q has a negative index", a)
@@ -58,6 +62,12 @@ func ParseKey(key string) (addr.Instance, error) {
 		return a, fmt.Errorf("%q is not an address", key)
 	}
 	a.Resource = addr.Resource{Module: addr.Module(module), Mode: mode, Type: typ, Name: name}
+	if rest[0] == keyDeposed {
+		var ok bool
+		if a.Deposed, rest, ok = strings.Cut(rest[1:], "\x00"); !ok || rest == "" || a.Deposed == "" {
+			return a, fmt.Errorf("%q is not an address", key)
+		}
+	}
 	kind, rest := rest[0], rest[1:]
 	switch {
 	case kind == keyNone && rest == "":

@@ -61,15 +61,16 @@ type Session interface {
 // steps may be grouped.
 type Writer interface {
 	ID() RunID
-	// Intend commits the intent of a step before its side effect.
+	// Intend commits the intent of a step before its side effect. An intent that deposes moves the present record of
+	// its address aside in the same commit.
 	Intend(i Intent) error
 	// Checkpoint commits a record in the middle of a step; the step stays open.
 	Checkpoint(step int, r *Record) error
-	// Record commits the outcome of a step together with its record. It also resolves what earlier runs left
-	// unresolved for the address.
+	// Record commits the outcome of a step together with its record and removes the records that the outcome names. It
+	// also resolves what earlier runs left unresolved for these addresses.
 	Record(o Outcome) error
-	// Settle commits records that need no step of their own (refreshed values, new dependencies), and removals. It
-	// resolves what earlier runs left unresolved for the addresses.
+	// Settle commits records that need no step of their own, and removals: nothing of it can be rolled back. It resolves
+	// what earlier runs left unresolved for the addresses.
 	Settle(put []*Record, remove []addr.Instance) error
 	// Outputs commits the values of the root module's outputs; names that are not in the map are removed.
 	Outputs(map[string]Output) error
@@ -113,6 +114,9 @@ type Record struct {
 	DependsOn     []addr.Instance // direct dependencies, sorted
 	Status        Status
 	Protected     bool
+	// CreateFirst says that a replacement creates the new object before it deletes this one. It is kept for the time
+	// when the block is gone: what depends on the instance relies on it.
+	CreateFirst bool
 	// Revision is the serial of the commit that wrote the record; the store sets it.
 	Revision uint64
 	// Run wrote the record last; the store sets it.
@@ -188,6 +192,7 @@ type Summary struct {
 	Replaced int `msgpack:"r"`
 	Deleted  int `msgpack:"d"`
 	Forgot   int `msgpack:"f,omitempty"`
+	Imported int `msgpack:"i,omitempty"` // some of them are updated as well
 }
 
 // Finish is how a run ended.
@@ -215,6 +220,13 @@ type Intent struct {
 	At   time.Time `msgpack:"at"`
 	// Irreversible says why the step cannot be undone; empty when it can.
 	Irreversible string `msgpack:"irreversible,omitempty"`
+	// From is the address that Before was recorded at, when the step moves it to Addr; zero when it does not.
+	From addr.Instance `msgpack:"-"`
+	// Deposes names the former object that Before becomes until it is deleted: a replacement creates the new one first.
+	// The record stands at Addr with this as Deposed from the intent on. Empty for every other step.
+	Deposes string `msgpack:"deposes,omitempty"`
+	// Imports says that the step takes an object over that existed before, so that undoing it must not delete it.
+	Imports bool `msgpack:"imports,omitempty"`
 }
 
 // Outcome says what became of a step.
@@ -223,9 +235,12 @@ type Outcome struct {
 	Addr   addr.Instance `msgpack:"-"` // stored as its key, see codec.go
 	Failed bool          `msgpack:"failed,omitempty"`
 	Error  string        `msgpack:"error,omitempty"`
-	// After is the new record; nil means that there is no object any more.
+	// After is the new record; nil means that there is no object any more, or no record of it.
 	After *Record   `msgpack:"after,omitempty"`
 	At    time.Time `msgpack:"at"`
+	// Remove lists other addresses whose records go in the same commit: where the record was before it moved, or a
+	// former object that has become the present one again. It is not kept in the journal.
+	Remove []addr.Instance `msgpack:"-"`
 }
 
 // Entry is a journalled step. Outcome is nil when the outcome is unknown.

@@ -37,6 +37,15 @@ type Resource struct {
 type Instance struct {
 	Resource
 	Key Key
+	// Deposed tells former objects of the instance apart: those which a newer object has replaced and which are still
+	// to be deleted. It is empty for the present object, which alone can be referred to.
+	Deposed string
+}
+
+// Current returns the address of the instance's present object.
+func (i Instance) Current() Instance {
+	i.Deposed = ""
+	return i
 }
 
 // Key tells the instances of one resource apart. It is comparable; the zero value is NoKey.
@@ -100,8 +109,16 @@ func (r Resource) String() string {
 	return b.String()
 }
 
-// String returns the address as HCL refers to it.
-func (i Instance) String() string { return i.Resource.String() + i.Key.String() }
+// String returns the address as HCL refers to it. That of a former object, to which nothing can refer, goes on with
+// ` (deposed ID)`.
+func (i Instance) String() string {
+	if i.Deposed != "" {
+		return i.Resource.String() + i.Key.String() + deposedMark + i.Deposed + ")"
+	}
+	return i.Resource.String() + i.Key.String()
+}
+
+const deposedMark = " (deposed "
 
 // IsZero reports whether i is the zero value, which names nothing.
 func (i Instance) IsZero() bool { return i.Mode == 0 }
@@ -111,9 +128,10 @@ func CompareResource(a, b Resource) int {
 	return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Mode, b.Mode), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 }
 
-// Compare orders instances by resource, then NoKey, numbers in numeric order and strings in byte order.
+// Compare orders instances by resource, then NoKey, numbers in numeric order and strings in byte order, and the
+// former objects of a resource behind all present ones.
 func Compare(a, b Instance) int {
-	return cmp.Or(CompareResource(a.Resource, b.Resource), CompareKey(a.Key, b.Key))
+	return cmp.Or(CompareResource(a.Resource, b.Resource), cmp.Compare(a.Deposed, b.Deposed), CompareKey(a.Key, b.Key))
 }
 
 // CompareKey orders NoKey before numbers before strings.

@@ -12,6 +12,15 @@ import (
 // Parse reads the address of one instance. An address without a key is the instance with NoKey. The error says which
 // part of s cannot be understood.
 func Parse(s string) (Instance, error) {
+	if before, id, ok := strings.Cut(s, deposedMark); ok {
+		id, closed := strings.CutSuffix(id, ")")
+		if !closed || !isDeposed(id) {
+			return Instance{}, fmt.Errorf("%q is not a resource address: what follows \"deposed\" is not the name of a former object", s)
+		}
+		inst, err := Parse(before)
+		inst.Deposed = id
+		return inst, err
+	}
 	trav, diags := hclsyntax.ParseTraversalAbs([]byte(s), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return Instance{}, fmt.Errorf("%q is not a resource address: %s", s, diags[0].Detail)
@@ -24,6 +33,11 @@ func Parse(s string) (Instance, error) {
 		return Instance{}, fmt.Errorf("%q is not a resource address: it goes on behind %s", s, inst)
 	}
 	return inst, nil
+}
+
+// isDeposed reports whether s names a former object: hexadecimal digits only.
+func isDeposed(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // FromTraversal reads the address at the start of an absolute traversal and returns the steps that follow it.

@@ -27,6 +27,11 @@ type Resource struct {
 	// Validate checks what no single attribute can; it gets the decoded, unmarked configuration, which may hold
 	// unknowns.
 	Validate func(config cty.Value) []Problem
+	// Coexist says why two objects with these values can never exist at the same time, or "" when they can: it is what
+	// create_before_destroy needs. Usually the reason is that both have one name, and then they are one object. Values
+	// are unmarked and may hold unknowns; what is not known yet is in nobody's way. Nil means that no two objects of one
+	// instance can coexist.
+	Coexist func(before, after cty.Value) string
 }
 
 // Inversion says that references in Attribute to resources of type Type are inverted edges.

@@ -38,6 +38,13 @@ func objectSchema() *schema.Resource {
 		Description: "Keeps any value under a name. It exists for tests and for trying meshplan out without a cluster.",
 		Example:     "resource \"memory_object\" \"greeting\" {\n  name  = \"greeting\"\n  input = { text = \"hello\" }\n}\n",
 		Inverts:     []schema.Inversion{{Attribute: "guards", Type: "memory_object"}},
+		Coexist: func(before, after cty.Value) string {
+			was, is := before.GetAttr("name"), after.GetAttr("name")
+			if !was.IsKnown() || !is.IsKnown() || !was.RawEquals(is) {
+				return ""
+			}
+			return fmt.Sprintf("both are called %q, and names are unique in a world", is.AsString())
+		},
 		Block: schema.Block{Attributes: map[string]*schema.Attribute{
 			"name":     {Type: cty.String, Required: true, Replace: true, Description: "Name of the object, unique in its world."},
 			"input":    {Type: cty.DynamicPseudoType, Optional: true, Description: "Any value."},
@@ -79,6 +86,11 @@ func (t *object) Reverse(before, after cty.Value) providers.Reversal {
 
 func owner(o providers.Owner) string { return o.Lineage + "/" + o.Address.String() }
 
+// owns reports whether an object carries the owner's mark, or that of the address which it moves away from.
+func owns(o providers.Owner, mark string) bool {
+	return mark == owner(o) || !o.Former.IsZero() && mark == o.Lineage+"/"+o.Former.String()
+}
+
 func (t *object) Plan(_ context.Context, req providers.PlanRequest) (providers.PlanResponse, hcl.Diagnostics) {
 	if req.Config.IsNull() {
 		return providers.PlanResponse{Planned: req.Config}, nil
@@ -92,7 +104,7 @@ func (t *object) Plan(_ context.Context, req providers.PlanRequest) (providers.P
 		return resp, hcl.Diagnostics{diag.Errorf(CodeFault, "Fault", "%s.", err)}
 	}
 	if o, ok := t.world.get(name.AsString()); ok && req.Prior.IsNull() && !req.Replacing && !req.Offline {
-		if o.Owner != owner(req.Owner) {
+		if !owns(req.Owner, o.Owner) {
 			return resp, hcl.Diagnostics{diag.At(diag.Errorf(CodeExists, "Object exists", "There is an object %q that belongs to %s.", name.AsString(), o.Owner), cty.GetAttrPath("name"))}
 		}
 		attrs := req.Proposed.AsValueMap()
@@ -122,7 +134,7 @@ func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 	name := req.Config.GetAttr("name").AsString()
 	foreign := false
 	o, err := t.world.write(op, name, func(o Object) (Object, bool) {
-		if o.Owner != "" && o.Owner != owner(req.Owner) {
+		if o.Owner != "" && !owns(req.Owner, o.Owner) {
 			foreign = true
 			return o, true
 		}
@@ -163,7 +175,7 @@ func (t *object) Read(_ context.Context, reqs []providers.ReadRequest) ([]provid
 			continue
 		}
 		o, ok := t.world.get(name)
-		if !ok || req.Unresolved && o.Owner != owner(req.Owner) {
+		if !ok || req.Unresolved && !owns(req.Owner, o.Owner) {
 			out[n].Value = cty.NullVal(req.Value.Type())
 			continue
 		}
@@ -178,6 +190,45 @@ func (t *object) Read(_ context.Context, reqs []providers.ReadRequest) ([]provid
 		out[n].Value = cty.ObjectVal(attrs)
 	}
 	return out, nil
+}
+
+// Claim implements providers.Claimer.
+func (t *object) Claim(_ context.Context, req providers.ClaimRequest) (providers.ClaimResponse, hcl.Diagnostics) {
+	name := req.Value.GetAttr("name").AsString()
+	_, err := t.world.write("claim", name, func(o Object) (Object, bool) {
+		o.Owner = owner(req.Owner)
+		return o, o.ID != ""
+	})
+	if err != nil {
+		return providers.ClaimResponse{}, hcl.Diagnostics{diag.Errorf(CodeFault, "Fault", "%s.", err)}
+	}
+	return providers.ClaimResponse{Private: req.Private}, nil
+}
+
+// Import implements providers.Importer: the id is the object's name.
+func (t *object) Import(_ context.Context, _ providers.Owner, id string) (providers.ReadResponse, hcl.Diagnostics) {
+	o, ok := t.world.get(id)
+	if !ok {
+		return providers.ReadResponse{Value: t.schema.Block.Null()}, nil
+	}
+	attrs := map[string]cty.Value{}
+	for name, a := range t.schema.Block.Attributes {
+		attrs[name] = cty.NullVal(a.Type)
+		if a.Default != cty.NilVal {
+			attrs[name] = a.Default
+		}
+	}
+	attrs["name"], attrs["id"], attrs["input"] = cty.StringVal(id), cty.StringVal(o.ID), decode(o.Input)
+	if o.Secret != "" {
+		attrs["secret"] = cty.StringVal(o.Secret).Mark(schema.Sensitive)
+	}
+	return providers.ReadResponse{Value: cty.ObjectVal(attrs)}, nil
+}
+
+// Names implements providers.Importer.
+func (t *object) Names(id string, value cty.Value) bool {
+	name := value.GetAttr("name")
+	return name.IsKnown() && !name.IsNull() && name.AsString() == id
 }
 
 // encode and decode keep a value together with its type.

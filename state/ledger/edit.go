@@ -52,7 +52,7 @@ func newEdit(put []*state.Record, remove []addr.Instance, run state.RunID) (*edi
 // newOutcomeEdit encodes what an outcome does to its record, and makes sure that the record has the outcome's address.
 func newOutcomeEdit(o *state.Outcome, run state.RunID) (*edit, error) {
 	if o.After == nil {
-		return newEdit(nil, []addr.Instance{o.Addr}, run)
+		return newEdit(nil, append([]addr.Instance{o.Addr}, o.Remove...), run)
 	}
 	after := *o.After
 	if after.Addr != o.Addr {
@@ -60,7 +60,25 @@ func newOutcomeEdit(o *state.Outcome, run state.RunID) (*edit, error) {
 	}
 	after.Run, after.Revision = run, 0
 	o.After = &after
-	return newEdit([]*state.Record{&after}, nil, run)
+	return newEdit([]*state.Record{&after}, o.Remove, run)
+}
+
+// deposing encodes what an intent does to the record that it starts from: nothing, or it stands aside as a former object.
+func deposing(i *state.Intent, run state.RunID) (*edit, error) {
+	if i.Deposes == "" {
+		return &edit{}, nil
+	}
+	if i.Before == nil {
+		return nil, fmt.Errorf("the intent for %s deposes an object that has no record", i.Addr)
+	}
+	aside := *i.Before
+	aside.Addr = i.Addr
+	aside.Addr.Deposed = i.Deposes
+	from := i.Addr
+	if !i.From.IsZero() {
+		from = i.From
+	}
+	return newEdit([]*state.Record{&aside}, []addr.Instance{from}, run)
 }
 
 func (e *edit) keys() [][]byte {

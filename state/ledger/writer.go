@@ -43,6 +43,10 @@ func (w *writer) Intend(i state.Intent) error {
 	if err != nil {
 		return err
 	}
+	aside, err := deposing(&i, w.run.ID)
+	if err != nil {
+		return err
+	}
 	return w.do(func(t *Txn) error {
 		k := journalKey(w.run.ID, i.Step, journalIntent)
 		begun, err := t.has(Journal, k)
@@ -53,6 +57,9 @@ func (w *writer) Intend(i state.Intent) error {
 			return fmt.Errorf("step %d of run %d has been begun before", i.Step, w.run.ID)
 		}
 		if err := t.put(Journal, k, payload); err != nil {
+			return err
+		}
+		if err := aside.apply(t, func(state.RunID, int) bool { return false }); err != nil {
 			return err
 		}
 		return t.leaveOpen(unresolvedKey(unresolvedPrefix(key), w.run.ID, i.Step))

@@ -104,6 +104,22 @@ func (m *machine) intend(t *rapid.T) {
 	m.unresolved[stepKey{id, step}] = a
 }
 
+// depose begins a replacement that keeps the old object for a while.
+func (m *machine) depose(t *rapid.T) {
+	id, a := m.running(t), m.address()
+	step := m.steps[id]
+	before, ok := m.records[a]
+	if !ok || a.Deposed != "" {
+		t.Skip("nothing to depose")
+	}
+	m.ok(m.writer.Intend(state.Intent{Step: step, Addr: a, Op: "create", Before: &before, Deposes: "d"}))
+	m.steps[id]++
+	m.unresolved[stepKey{id, step}] = a
+	delete(m.records, a)
+	before.Addr.Deposed = "d"
+	m.committed(id, &before)
+}
+
 // openStep picks a step of the run that has no outcome.
 func (m *machine) openStep(t *rapid.T) (stepKey, addr.Instance) {
 	id := m.running(t)
@@ -131,6 +147,13 @@ func (m *machine) checkpoint(t *rapid.T) {
 func (m *machine) record(t *rapid.T) {
 	k, a := m.openStep(t)
 	o := state.Outcome{Step: k.step, Addr: a}
+	if rapid.Bool().Draw(t, "moved") {
+		o.Remove = []addr.Instance{m.address()}
+	}
+	for _, gone := range o.Remove {
+		delete(m.records, gone)
+		m.resolve(gone, func(other stepKey) bool { return other == k || other.run < k.run })
+	}
 	if rapid.Bool().Draw(t, "exists") {
 		o.After = m.draw(a)
 		m.ok(m.writer.Record(o))
@@ -233,7 +256,7 @@ func model(t *testing.T, h Harness) {
 		m.ok(m.session.Adopt(own))
 		m.committed(0)
 		rt.Repeat(map[string]func(*rapid.T){
-			"": m.check, "begin": m.begin, "intend": m.intend, "intend again": m.intend, "checkpoint": m.checkpoint, "record": m.record,
+			"": m.check, "begin": m.begin, "intend": m.intend, "intend again": m.intend, "depose": m.depose, "checkpoint": m.checkpoint, "record": m.record,
 			"settle": m.settle, "edit": m.edit, "outputs": m.setOutputs, "finish": m.finish, "reopen": m.reopen,
 		})
 	})
