@@ -245,7 +245,7 @@ func recordRun(r *record) state.RunID {
 func (a *applier) setValues(earlier map[state.RunID]bool) {
 	for _, c := range a.plan.Changes {
 		r := a.resources[c.Addr.Resource]
-		if r == nil {
+		if r == nil || c.Addr.Deposed != "" { // nothing refers to former objects
 			continue
 		}
 		if !r.expanded {

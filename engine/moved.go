@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/meshplan/meshplan/plans"
 )
 
-// CodeMoved: moved blocks contradict each other, the configuration or the state.
+// CodeMoved: moved blocks lead to an address that is taken, or round in a circle.
 const CodeMoved diag.Code = "config.moved"
 
 // movement is one moved block as it applies to the whole configuration.
@@ -29,9 +28,6 @@ type movement struct {
 func (p *planner) move() (ds hcl.Diagnostics) {
 	p.moved = map[addr.Instance]addr.Instance{}
 	moves := movements(p.config.Root, nil)
-	if ds = p.checkMovements(moves); ds.HasErrors() {
-		return ds
-	}
 	stored := map[addr.Instance]bool{}
 	for a := range p.records {
 		stored[a] = true
@@ -228,64 +224,6 @@ func recountedKey(k addr.Key, count, forEach bool) addr.Key {
 		return addr.NoKey
 	}
 	return k
-}
-
-// checkMovements refuses blocks that cannot all be true.
-func (p *planner) checkMovements(moves []movement) (ds hcl.Diagnostics) {
-	from, to := map[string]movement{}, map[string]movement{}
-	for _, m := range moves {
-		at := strings.Join(m.within, "/") + " "
-		rng := m.DeclRange
-		refuse := func(format string, args ...any) {
-			ds = append(ds, diag.Error(CodeMoved, "Invalid moved block", fmt.Sprintf(format, args...), &rng))
-		}
-		if m.From.Type != m.To.Type || m.From.Mode != m.To.Mode {
-			refuse("%s and %s are of different types, so the object of one cannot become that of the other.", m.From, m.To)
-			continue
-		}
-		if other, twice := from[at+m.From.String()]; twice {
-			refuse("%s moves to %s here and to %s at %s. An object can only be in one place: remove one of the blocks.", m.From, m.To, other.To, position(other.DeclRange))
-		}
-		if other, twice := to[at+m.To.String()]; twice {
-			refuse("Both %s and %s (%s) move to %s, which can be only one object: remove one of the blocks.", m.From, other.From, position(other.DeclRange), m.To)
-		}
-		from[at+m.From.String()], to[at+m.To.String()] = m, m
-		if r := declared(p.config.Root, m); r != nil {
-			refuse("%s has moved to %s, and yet there is a block of that name (%s). Rename or remove the block, or remove this one.", m.From, m.To, position(*r))
-		}
-	}
-	return ds
-}
-
-// declared returns where the block that a whole resource or call moves away from still stands.
-func declared(root *config.Module, m movement) *hcl.Range {
-	mod := root
-	path := m.From.Path
-	if m.From.IsModule() {
-		path = path[:len(path)-1]
-	}
-	for _, name := range m.within {
-		mod = mod.Calls[name].Module
-	}
-	for _, s := range path {
-		call := mod.Calls[s.Name]
-		if call == nil || call.Module == nil || s.Key != addr.NoKey {
-			return nil
-		}
-		mod = call.Module
-	}
-	if m.From.IsModule() {
-		from, to := m.From.Path[len(path)], m.To.Path[len(m.To.Path)-1]
-		if call := mod.Calls[from.Name]; call != nil && from.Key == addr.NoKey && to.Key == addr.NoKey {
-			return &call.DeclRange
-		}
-		return nil
-	}
-	r := mod.Resources[addr.Resource{Mode: m.From.Mode, Type: m.From.Type, Name: m.From.Name}]
-	if r == nil || m.From.Key != addr.NoKey || m.To.Key != addr.NoKey {
-		return nil
-	}
-	return &r.DeclRange
 }
 
 // checkDestinations refuses moves to where something else is, or to one place.

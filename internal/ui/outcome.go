@@ -17,6 +17,9 @@ func CompleteLine(r *engine.Result) string {
 	}
 	s := r.Summary
 	counts := fmt.Sprintf("%d created, %d updated, %d replaced, %d deleted.", s.Created, s.Updated, s.Replaced, s.Deleted)
+	if s.Imported > 0 {
+		counts = fmt.Sprintf("%d imported, %s", s.Imported, counts)
+	}
 	switch {
 	case len(r.Failed) > 0 || r.Outcome.String() == "failed":
 		return "Apply failed: " + counts

@@ -78,7 +78,7 @@ func (s *Stream) Plan(p *plans.Plan) {
 	}
 	// Terraform counts a replacement as an addition and a removal; `replace` tells them apart.
 	s.send("info", render.CountLine(p), "change_summary", map[string]any{"changes": map[string]any{
-		"add": n.Create + n.Replace, "change": n.Update, "import": 0, "remove": n.Delete + n.Replace, "replace": n.Replace, "forget": n.Forget, "operation": operation}})
+		"add": n.Create + n.Replace, "change": n.Update, "import": n.Import, "remove": n.Delete + n.Replace, "replace": n.Replace, "forget": n.Forget, "operation": operation}})
 	outputs := map[string]any{}
 	for i := range p.Outputs {
 		if o := &p.Outputs[i]; o.Changed() {

@@ -42,6 +42,7 @@ type jsonSummary struct {
 	Delete  int `json:"delete"`
 	Read    int `json:"read"`
 	Forget  int `json:"forget"`
+	Import  int `json:"import"`
 	Drift   int `json:"drift"`
 }
 
@@ -61,7 +62,7 @@ func jsonExtension(p *plans.Plan) jsonMeshplan {
 	out := jsonMeshplan{
 		Mode: p.Mode.String(), Lineage: p.Base.Lineage, Serial: p.Base.Serial, Config: p.Base.Config, Clusters: p.Base.Clusters,
 		Targets: p.Targets, Unfinished: p.Unfinished, Steps: []jsonStep{},
-		Summary: jsonSummary{n.Create, n.Update, n.Replace, n.Delete, n.Read, n.Forget, len(p.Drift)},
+		Summary: jsonSummary{n.Create, n.Update, n.Replace, n.Delete, n.Read, n.Forget, n.Import, len(p.Drift)},
 	}
 	if p.Reverts != nil {
 		out.Reverts = &jsonReverts{Runs: p.Reverts.Runs, To: p.Reverts.To, Lost: []jsonLost{}}

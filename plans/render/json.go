@@ -40,7 +40,7 @@ func JSON(w io.Writer, p *plans.Plan) error {
 	}
 	for _, c := range p.Changes {
 		out.ResourceChanges = append(out.ResourceChanges, b.resourceChange(c))
-		if before := b.build(c.Before, c.BeforeSecret); !before.is(null) {
+		if before := b.build(c.Before, c.BeforeSecret); !before.is(null) && c.Addr.Deposed == "" {
 			out.PriorState.Values.RootModule.add(c, before)
 		}
 		if after := b.build(c.After, c.AfterSecret); !after.is(null) {
@@ -113,7 +113,7 @@ type jsonAddress struct {
 }
 
 func addressOf(a addr.Instance) jsonAddress {
-	out := jsonAddress{Address: a.String(), ModuleAddress: string(a.Module), Mode: "managed", Type: a.Type, Name: a.Name}
+	out := jsonAddress{Address: a.Current().String(), ModuleAddress: string(a.Module), Mode: "managed", Type: a.Type, Name: a.Name}
 	if a.Mode == addr.Data {
 		out.Mode = "data"
 	}
@@ -136,10 +136,17 @@ type jsonResource struct {
 
 type jsonResourceChange struct {
 	jsonAddress
-	ProviderName string              `json:"provider_name"`
-	Change       jsonChange          `json:"change"`
-	ActionReason string              `json:"action_reason,omitempty"`
-	Meshplan     *jsonMeshplanChange `json:"meshplan,omitempty"`
+	PreviousAddress string              `json:"previous_address,omitempty"`
+	Deposed         string              `json:"deposed,omitempty"`
+	ProviderName    string              `json:"provider_name"`
+	Change          jsonChange          `json:"change"`
+	ActionReason    string              `json:"action_reason,omitempty"`
+	Meshplan        *jsonMeshplanChange `json:"meshplan,omitempty"`
+}
+
+// jsonImport names the object that is taken over.
+type jsonImport struct {
+	ID string `json:"id"`
 }
 
 type jsonChange struct {
@@ -150,11 +157,22 @@ type jsonChange struct {
 	BeforeSensitive any      `json:"before_sensitive"`
 	AfterSensitive  any      `json:"after_sensitive"`
 	ReplacePaths    [][]any  `json:"replace_paths,omitempty"`
+
+	Importing *jsonImport `json:"importing,omitempty"`
 }
 
 func (b *builder) resourceChange(c *plans.Change) jsonResourceChange {
 	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
+	previous := ""
+	if !c.PreviousAddr.IsZero() {
+		previous = c.PreviousAddr.Current().String()
+	}
+	var importing *jsonImport
+	if c.Import != "" {
+		importing = &jsonImport{c.Import}
+	}
 	return jsonResourceChange{
+		PreviousAddress: previous, Deposed: c.Addr.Deposed,
 		jsonAddress:  addressOf(c.Addr),
 		ProviderName: c.Provider,
 		ActionReason: terraformReason(c),
@@ -162,7 +180,7 @@ func (b *builder) resourceChange(c *plans.Change) jsonResourceChange {
 		Change: jsonChange{
 			Actions: terraformActions(c), Before: before.json(), After: after.json(),
 			AfterUnknown: orEmpty(after.flags(unknown)), BeforeSensitive: orEmpty(before.flags(secret)), AfterSensitive: orEmpty(after.flags(secret)),
-			ReplacePaths: replacePaths(c.Replace),
+			ReplacePaths: replacePaths(c.Replace), Importing: importing,
 		},
 	}
 }

@@ -87,6 +87,9 @@ func (m *markdown) build(o MarkdownOptions) {
 			m.change(c)
 		}
 	}
+	for _, c := range claims(m.p) {
+		m.add(form{rankUpdate, "- " + escape(origin(c)) + "\n"}, form{rankLast, ""})
+	}
 	for _, c := range m.p.Drift {
 		m.drift(c)
 	}
@@ -123,7 +126,7 @@ func (m *markdown) change(c *plans.Change) {
 		head = "<b>" + head + "</b>"
 	}
 	lines := m.b.difference(c)
-	for _, note := range c.Notes {
+	for _, note := range notes(c) {
 		lines = append(lines, line{sign: kept, text: "# " + oneLine(note)})
 	}
 	short, last := "- "+head+"\n", rankList

@@ -51,7 +51,42 @@ func CountLine(p *plans.Plan) string {
 		return "No changes."
 	}
 	n := p.Counts()
+	if n.Import > 0 {
+		return fmt.Sprintf("Plan: %d to import, %d to create, %d to update, %d to replace, %d to delete.", n.Import, n.Create, n.Update, n.Replace, n.Delete)
+	}
 	return fmt.Sprintf("Plan: %d to create, %d to update, %d to replace, %d to delete.", n.Create, n.Update, n.Replace, n.Delete)
+}
+
+// claims returns the changes of objects that stay as they are under a new address, or under management from now on.
+func claims(p *plans.Plan) (out []*plans.Change) {
+	for _, c := range p.Changes {
+		if c.Action == plans.NoOp && (!c.PreviousAddr.IsZero() || c.Import != "") {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// notes returns the facts about a change that are no difference of values: where it comes from, and what the provider
+// says.
+func notes(c *plans.Change) (out []string) {
+	if s := origin(c); s != "" {
+		out = append(out, s)
+	}
+	return append(out, c.Notes...)
+}
+
+// origin says where an object was known before, or how it is found.
+func origin(c *plans.Change) string {
+	switch {
+	case c.PreviousAddr.Deposed != "":
+		return c.Addr.String() + " is its former object again"
+	case !c.PreviousAddr.IsZero():
+		return c.PreviousAddr.String() + " has moved to " + c.Addr.String()
+	case c.Import != "":
+		return c.Addr.String() + " is imported from " + c.Import
+	}
+	return ""
 }
 
 // why says in a few words why a change is made and where it is configured.

@@ -39,7 +39,7 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 	if o.Summary {
 		t.common = map[string]int{}
 		for _, c := range p.Changes {
-			for _, n := range c.Notes {
+			for _, n := range notes(c) {
 				t.common[n]++
 			}
 		}
@@ -51,6 +51,12 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 		for _, c := range g.changes {
 			t.change(c)
 		}
+	}
+	if cs := claims(p); len(cs) > 0 {
+		for _, c := range cs {
+			t.prose("  # ", origin(c))
+		}
+		t.line("")
 	}
 	if t.o.Summary && len(changes) > 0 {
 		t.repeated()
@@ -229,7 +235,7 @@ func (t *textWriter) change(c *plans.Change) {
 	if c.Protected && (c.Action == plans.Delete || c.Action == plans.Replace) {
 		t.prose("      ! ", "protected by prevent_destroy")
 	}
-	for _, n := range c.Notes {
+	for _, n := range notes(c) {
 		if t.common[n] <= maxRepeats {
 			t.prose("      # ", n)
 		}
