@@ -31,7 +31,11 @@ type Importer interface {
 	// Import reads the object. A null value says that there is none. Value and Private are as from Read of an object
 	// that is recorded already; what only the configuration could say has its default, or is null.
 	Import(ctx context.Context, owner Owner, id string) (ReadResponse, hcl.Diagnostics)
-	// Names reports whether an id is that of the object with a recorded value. It must be quick and pure.
+}
+
+// Namer is an optional capability of an Importer: Names reports whether an id is that of the object with a recorded
+// value, so that an import that has been made already is told from one of another object. It must be quick and pure.
+type Namer interface {
 	Names(id string, value cty.Value) bool
 }
 

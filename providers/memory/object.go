@@ -225,7 +225,7 @@ func (t *object) Import(_ context.Context, _ providers.Owner, id string) (provid
 	return providers.ReadResponse{Value: cty.ObjectVal(attrs)}, nil
 }
 
-// Names implements providers.Importer.
+// Names implements providers.Namer.
 func (t *object) Names(id string, value cty.Value) bool {
 	name := value.GetAttr("name")
 	return name.IsKnown() && !name.IsNull() && name.AsString() == id
