@@ -132,14 +132,18 @@ func (m *manifest) Import(ctx context.Context, owner providers.Owner, id string)
 	if live == nil {
 		return providers.ReadResponse{}, hcl.Diagnostics{diag.Errorf(kube.CodeGone, "Object does not exist", "%s does not exist, so it cannot be imported.", ref)}
 	}
-	desired, rec := kube.Imported(owner, live)
+	_, rec := kube.Imported(owner, live)
+	object, ds := m.cluster().AsWritten(ctx, live)
+	if ds.HasErrors() {
+		return providers.ReadResponse{}, ds
+	}
 	attrs := m.computed(ref)
-	attrs["manifest"] = kube.ToValue(desired.Object)
+	attrs["manifest"] = kube.ToValue(object)
 	attrs["uid"] = cty.StringVal(string(live.GetUID()))
 	attrs["on_exists"] = cty.StringVal(kube.OnExistsAdopt)
 	attrs["on_destroy"] = cty.StringVal(kube.OnDestroyDelete)
 	attrs["conflicts"] = cty.StringVal(kube.ConflictsError)
 	attrs["on_immutable"] = cty.NullVal(cty.String)
 	attrs["wait"] = cty.NullVal(m.schema.Block.Type().AttributeType("wait"))
-	return providers.ReadResponse{Value: m.protect(cty.ObjectVal(attrs)), Private: rec.Encode()}, nil
+	return providers.ReadResponse{Value: m.protect(cty.ObjectVal(attrs)), Private: rec.Encode()}, ds
 }

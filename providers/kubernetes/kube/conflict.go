@@ -103,7 +103,7 @@ func restorable(live *unstructured.Unstructured, f fieldConflict, managed, adopt
 	if f.Manager == FieldManager && f.Subresource == "" {
 		return true // ourselves, by another operation: what a default or a migration left to us
 	}
-	if f.Subresource != "" || containsAny(strings.ToLower(f.Manager), "controller", "operator", "autoscaler") {
+	if f.Subresource != "" || isController(f.Manager) {
 		return false
 	}
 	for _, entry := range live.GetManagedFields() {

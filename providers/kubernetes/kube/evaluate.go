@@ -26,7 +26,7 @@ type evaluation struct {
 }
 
 func (e evaluation) planned(r Ref) plannedObject {
-	return plannedObject{Ref: r, Action: e.plan.Action, UID: e.plan.UID, ResourceVersion: e.rv, Effect: e.effect, Force: e.force, Yield: e.yield}
+	return plannedObject{Ref: r, Action: e.plan.Action, UID: e.plan.UID, ResourceVersion: e.rv, Effect: e.effect, Force: e.force, Yield: e.yield, Rewrite: e.rewrite.any()}
 }
 
 // evaluate asks the server about one object.

@@ -63,8 +63,12 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	}
 	dry, err := c.dryRun(ctx, w, rec, o, live, body, adopting, &e)
 	if predicted := prediction(err); predicted != "" {
-		e.plan.Changes = predictedChanges(owner, w, rec, live)
 		e.plan.Notes = append(e.plan.Notes, predicted)
+		if err := e.predict(owner, w, rec, o, live, adopting); err != nil {
+			var conflict *conflictError
+			errors.As(err, &conflict)
+			return e, hcl.Diagnostics{conflict.diagnostic(w.ref)}
+		}
 		e.settle(w, live, adopting || len(e.plan.Changes) > 0)
 		return e, nil
 	}
@@ -76,7 +80,7 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 		return c.refused(ctx, owner, w, rec, o, live, err, e)
 	}
 	changes, ownership := effect(live, dry, managerOf(o))
-	if dropped := leftBehind(live, dry, managerOf(o), e.rewrite.from); len(dropped) > 0 {
+	if dropped := leftBehind(live, dry, w.body, managerOf(o), e.rewrite.from); len(dropped) > 0 {
 		changes = append(changes, dropped...)
 		slices.Sort(changes)
 		e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("removes %s: set by %s and not part of this configuration", strings.Join(dropped, ", "), strings.Join(e.rewrite.from, ", ")))
@@ -88,19 +92,6 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	}
 	e.settle(w, live, adopting || len(changes) > 0 || ownership)
 	return e, nil
-}
-
-// predictedChanges compares without the server: what it wrote differently before counts as equal.
-func predictedChanges(owner providers.Owner, w *wish, rec *ObjectRecord, live *unstructured.Unstructured) []string {
-	var out []string
-	for _, d := range differences(w.body.Object, live.Object, allFields(live.GetManagedFields())) {
-		if rec != nil && rec.Canon[d.path.String()] == canonDigest(owner.Key, d) {
-			continue
-		}
-		out = append(out, d.path.String())
-	}
-	slices.Sort(out)
-	return out
 }
 
 // settle decides between NoOp and the planned action and counts restarts.

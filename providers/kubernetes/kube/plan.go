@@ -29,6 +29,7 @@ type plannedObject struct {
 	Effect          string   `json:"e,omitempty"` // digest of the approved change; empty when the server was not asked
 	Force           bool     `json:"f,omitempty"`
 	Yield           []string `json:"y,omitempty"`
+	Rewrite         bool     `json:"w,omitempty"` // managedFields are rewritten first
 }
 
 func decodePlanned(private []byte) (plannedSet, error) {

@@ -27,33 +27,44 @@ type rewrite struct {
 
 func (r rewrite) any() bool { return r.version != "" || len(r.from) > 0 || len(r.shared) > 0 }
 
-// rewrite changes managedFields, guarded by the resource version. Values are not touched.
+// rewrite changes managedFields, guarded by the resource version. Values are not touched. When somebody writes to the
+// object meanwhile, most likely its status, it is tried again.
 func (c *Cluster) rewrite(ctx context.Context, w *wish, live *unstructured.Unstructured, manager string, r rewrite) error {
-	entries, err := r.apply(live.GetManagedFields(), manager, w.ref.APIVersion())
-	if err != nil {
-		return err
+	const attempts = 10
+	for n := 1; ; n++ {
+		entries, err := r.apply(live, w.body, manager)
+		if err != nil {
+			return err
+		}
+		patch, err := jsonPatch(
+			patchOp{"test", "/metadata/resourceVersion", live.GetResourceVersion()},
+			patchOp{"replace", "/metadata/managedFields", entries},
+		)
+		if err != nil {
+			return err
+		}
+		_, err = c.Patch(ctx, w.ref, types.JSONPatchType, patch, metav1.PatchOptions{})
+		if err == nil || n == attempts {
+			return err
+		}
+		now, getErr := c.Get(ctx, w.ref)
+		if getErr != nil || now == nil || now.GetUID() != live.GetUID() || now.GetResourceVersion() == live.GetResourceVersion() {
+			return err // it was not the guard
+		}
+		live = now
 	}
-	patch, err := jsonPatch(
-		patchOp{"test", "/metadata/resourceVersion", live.GetResourceVersion()},
-		patchOp{"replace", "/metadata/managedFields", entries},
-	)
-	if err != nil {
-		return err
-	}
-	_, err = c.Patch(ctx, w.ref, types.JSONPatchType, patch, metav1.PatchOptions{})
-	return err
 }
 
 // apply returns the entries as they are to be.
-func (r rewrite) apply(in []metav1.ManagedFieldsEntry, manager, version string) ([]metav1.ManagedFieldsEntry, error) {
+func (r rewrite) apply(live, body *unstructured.Unstructured, manager string) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	taken := &fieldpath.Set{}
-	for _, e := range in {
+	for _, e := range live.GetManagedFields() {
 		if r.version != "" {
 			e.APIVersion = r.version
 		}
 		if e.Subresource == "" && e.Manager != manager && slices.Contains(r.from, e.Manager) {
-			taken = taken.Union(fieldsOf(&e))
+			taken = taken.Union(written(live, body, &e))
 			continue
 		}
 		if e.Subresource == "" && e.Manager != manager && len(r.shared) > 0 {
@@ -79,7 +90,7 @@ func (r rewrite) apply(in []metav1.ManagedFieldsEntry, manager, version string) 
 		}
 	}
 	now := metav1.Now()
-	ours, err := withFields(metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: version, Time: &now, FieldsType: "FieldsV1"}, taken)
+	ours, err := withFields(metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: body.GetAPIVersion(), Time: &now, FieldsType: "FieldsV1"}, taken)
 	return append(out, ours), err
 }
 
@@ -92,6 +103,40 @@ func withFields(e metav1.ManagedFieldsEntry, fields *fieldpath.Set) (metav1.Mana
 	e.FieldsV1 = &metav1.FieldsV1{}
 	e.FieldsV1.SetRawBytes(bytes.Clone(text))
 	return e, nil
+}
+
+// written returns the fields of an entry that its manager wrote down. An entry of an apply holds nothing else. One of
+// an update holds what the server defaulted as well: then kubectl's note of what it applied tells, and without one only
+// what the configuration sets itself is certain.
+func written(live, body *unstructured.Unstructured, e *metav1.ManagedFieldsEntry) *fieldpath.Set {
+	fields := fieldsOf(e)
+	if e.Operation == metav1.ManagedFieldsOperationApply {
+		return fields
+	}
+	model := body.Object
+	if applied := lastAppliedOf(live); applied != nil {
+		model = applied
+	}
+	out := &fieldpath.Set{}
+	fields.Iterate(func(p fieldpath.Path) {
+		if _, ok := resolve(model, p); ok || p.String() == lastApplied {
+			out.Insert(p.Copy())
+		}
+	})
+	return out
+}
+
+// lastAppliedOf returns what kubectl noted, or nil.
+func lastAppliedOf(live *unstructured.Unstructured) map[string]any {
+	text := live.GetAnnotations()[lastAppliedAnnotation]
+	if text == "" {
+		return nil
+	}
+	var u unstructured.Unstructured
+	if err := u.UnmarshalJSON([]byte(text)); err != nil {
+		return nil
+	}
+	return u.Object
 }
 
 // without returns the fields that are not in or below the elements named, as the server writes them.
@@ -132,14 +177,14 @@ func isTool(manager string) bool {
 
 // leftBehind returns the fields that are removed when the managers' fields become ours: those that neither the
 // configuration nor anybody else sets. The bookkeeping of kubectl is not worth a word.
-func leftBehind(live, dry *unstructured.Unstructured, manager string, from []string) []string {
+func leftBehind(live, dry, body *unstructured.Unstructured, manager string, from []string) []string {
 	if len(from) == 0 {
 		return nil
 	}
 	theirs, kept := &fieldpath.Set{}, fieldsOf(entryOf(dry.GetManagedFields(), manager))
 	for _, e := range live.GetManagedFields() {
 		if e.Subresource == "" && slices.Contains(from, e.Manager) {
-			theirs = theirs.Union(fieldsOf(&e))
+			theirs = theirs.Union(written(live, body, &e))
 		} else {
 			kept = kept.Union(fieldsOf(&e))
 		}
@@ -154,8 +199,10 @@ func leftBehind(live, dry *unstructured.Unstructured, manager string, from []str
 	return out
 }
 
-// lastApplied is where kubectl notes what it applied.
-var lastApplied = fieldpath.MakePathOrDie("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration").String()
+// lastAppliedAnnotation is where kubectl notes what it applied.
+const lastAppliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration"
+
+var lastApplied = fieldpath.MakePathOrDie("metadata", "annotations", lastAppliedAnnotation).String()
 
 // coOwned explains a refusal for duplicates: an element of a keyed list that the configuration no longer has stays,
 // since another manager set it as well, and is at odds with the one that takes its place.

@@ -179,6 +179,32 @@ func TestReadOnlyCredentialsPlanByPrediction(t *testing.T) {
 	r.apply(state.Record, plan, none, changed...) // whoever may write applies the same plan
 }
 
+func TestReadOnlyCredentialsPredictConflicts(t *testing.T) {
+	r := newRig(t)
+	want := r.objects(deployment)
+	rec := r.make(kube.Record{}, none, want...)
+	r.scale(7)
+	r.grant("reader-"+r.ns, "get, list", "deployments, configmaps")
+	reader := r.as("reader-" + r.ns)
+	state := reader.read(rec, want...)
+	wantCode(t, reader.planError(state.Record, none, want...), kube.CodeConflict, "spec.replicas", "kube-controller-manager", "scale")
+	yield := kube.SetOptions{Conflicts: kube.ConflictsYield}
+	if p := reader.plan(state.Record, yield, want...); p.Changed() {
+		t.Errorf("with yield: %s %v", r.actions(p), p.Objects[0].Changes)
+	}
+	force := kube.SetOptions{Conflicts: kube.ConflictsForce}
+	plan := reader.plan(state.Record, force, want...)
+	if got := plan.Objects[0].Changes; strings.Join(got, " ") != "spec.replicas" || !strings.Contains(notesOf(plan), "takes spec.replicas from kube-controller-manager") {
+		t.Errorf("with force: %v %v", got, plan.Notes)
+	}
+	r.patchAs("kubectl-edit", web, `{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"example.test/web:9","ports":[{"containerPort":8080}],"resources":{"requests":{"cpu":"1","memory":"2Gi"}}}]}}}}`)
+	state = reader.read(rec, want...)
+	plan = reader.plan(state.Record, force, want...) // what a person changed is drift
+	if got := plan.Objects[0].Changes; strings.Join(got, " ") != "spec.replicas spec.template.spec.containers[0].image" {
+		t.Errorf("after an edit: %v", got)
+	}
+}
+
 func TestNoRightToReadIsNotAbsence(t *testing.T) {
 	r := newRig(t)
 	rec := r.make(kube.Record{}, none, r.objects(configMap)...)

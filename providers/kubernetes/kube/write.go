@@ -112,7 +112,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 	}
 	e := evaluation{force: p.Force}
 	body := w.sent(s.req.Owner, o)
-	if p.Effect == "" || p.ResourceVersion != found.ResourceVersion || len(p.Yield) > 0 {
+	if p.Effect == "" || p.ResourceVersion != found.ResourceVersion || len(p.Yield) > 0 || p.Rewrite {
 		live, err := c.Get(ctx, w.ref)
 		if err != nil {
 			return c.Diagnose(err, "get", w.ref)

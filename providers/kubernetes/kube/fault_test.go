@@ -1,0 +1,83 @@
+package kube_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshplan/meshplan/internal/testenv/faultproxy"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+)
+
+// TestEverythingConvergesInTrouble takes objects through their life while one thing after another goes wrong on the way
+// to the server, and then looks from outside.
+func TestEverythingConvergesInTrouble(t *testing.T) {
+	second := time.Second
+	for name, rules := range map[string][]faultproxy.Rule{
+		"resets":        {{Match: faultproxy.Any, Every: 4, Fault: faultproxy.Reset()}},
+		"lost answers":  {{Match: faultproxy.Writes, Every: 2, Fault: faultproxy.LoseAnswer()}},
+		"broken reads":  {{Match: faultproxy.Reads, Every: 3, Fault: faultproxy.Truncate(200)}},
+		"too many":      {{Match: faultproxy.Any, Every: 7, Times: 20, Fault: faultproxy.Refuse(http.StatusTooManyRequests, "slow down", second)}},
+		"no leader":     {{Match: faultproxy.Writes, Every: 3, Fault: faultproxy.Refuse(http.StatusInternalServerError, "etcdserver: leader changed", 0)}},
+		"gateway":       {{Match: faultproxy.Any, Every: 5, Fault: faultproxy.Refuse(http.StatusBadGateway, "bad gateway", 0)}},
+		"unavailable":   {{Match: faultproxy.Any, Every: 6, Times: 15, Fault: faultproxy.Refuse(http.StatusServiceUnavailable, "restarting", second)}},
+		"slow":          {{Match: faultproxy.Any, Every: 3, Fault: faultproxy.Delay(200 * time.Millisecond)}},
+		"cut watches":   {{Match: faultproxy.Watches, Fault: faultproxy.Cut(50 * time.Millisecond)}},
+		"no watches":    {{Match: faultproxy.Watches, Fault: faultproxy.Refuse(http.StatusForbidden, "watching is forbidden", 0)}},
+		"old watches":   {{Match: faultproxy.Watches, Every: 2, Fault: faultproxy.Refuse(http.StatusGone, "too old resource version", 0)}},
+		"all at a time": {{Match: faultproxy.Watches, Fault: faultproxy.Cut(100 * time.Millisecond)}, {Match: faultproxy.Writes, Every: 3, Fault: faultproxy.LoseAnswer()}, {Every: 5, Fault: faultproxy.Reset()}, {Every: 9, Times: 10, Fault: faultproxy.Refuse(http.StatusTooManyRequests, "slow down", second)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			p, proxy := r.behind(rules...)
+			want := append(r.many(12), r.objects(deployment)...)
+			wait := &kube.WaitOptions{Rollout: true, Timeout: 2 * time.Minute}
+			apply := func(rec kube.Record, want []kube.Desired) kube.Record {
+				t.Helper()
+				out, ds := p.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Prior: rec, Desired: want, Wait: wait})
+				must(t, ds)
+				return out.Record
+			}
+			rec := apply(kube.Record{}, want)
+			r.settled(rec, none, want...)
+			want[len(want)-1] = r.objects(strings.Replace(deployment, "web:1", "web:2", 1))[0]
+			state := p.read(rec, want...)
+			rec = apply(state.Record, want)
+			r.settled(rec, none, want...)
+			if n := r.live(web).GetAnnotations()["deployment.kubernetes.io/revision"]; n != "2" {
+				t.Errorf("revision %s: the update was made more or less than once", n)
+			}
+			left, ds := p.DeleteSet(t.Context(), kube.SetDeleteRequest{Owner: r.owner, Record: rec})
+			must(t, ds)
+			if len(left.Objects) > 0 || r.live(aRef) != nil || r.live(web) != nil {
+				t.Errorf("left: %v", left)
+			}
+			for i, hits := range proxy.Hits() {
+				if hits == 0 {
+					t.Errorf("rule %d never hit", i)
+				}
+			}
+		})
+	}
+}
+
+func TestManyWaitsShareAWatch(t *testing.T) {
+	r := newRig(t)
+	p, proxy := r.behind()
+	var want []kube.Desired
+	for _, name := range []string{"one", "two", "three", "four", "five", "six"} {
+		want = append(want, r.objects(strings.Replace(deployment, "name: web,", "name: "+name+",", 1))...)
+	}
+	_, ds := p.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Desired: want, Wait: &kube.WaitOptions{Rollout: true, Timeout: time.Minute}})
+	must(t, ds)
+	watches := 0
+	for _, request := range proxy.Requests() {
+		if strings.Contains(request.URI, "watch=true") {
+			watches++
+		}
+	}
+	if watches == 0 || watches > 3 {
+		t.Errorf("%d watches for %d objects of one kind and namespace", watches, len(want))
+	}
+}
