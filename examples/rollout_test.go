@@ -45,6 +45,8 @@ func TestReferenceRollout(t *testing.T) {
 		}
 	}
 
+	lookAtTheMesh(w)
+	canary(t)
 	driftAndRepair(w)
 	for _, args := range [][]string{{"show", "--json"}, {"show", "rollout.plan", "--json"}, {"show", "run:1", "--json"}, {"history"}, {"graph"}, {"plan", "--destroy", "--full", "--out", "destroy.plan"}, {"show", "destroy.plan", "--json"}} {
 		w.must(0, args...)

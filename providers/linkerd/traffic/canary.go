@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -194,13 +195,15 @@ func (r *shift) measurable(ctx context.Context, names []string) hcl.Diagnostics 
 	return nil
 }
 
-// prove watches windows until one says enough, and returns what speaks against the step.
+// prove watches the traffic of a step for one window, or for as many as are needed to see enough requests, and returns
+// what speaks against the step.
 func (r *shift) prove(ctx context.Context, names []string, now weights) *hcl.Diagnostic {
 	c := r.spec.canary
 	if c.minRequests == 0 {
 		return nil
 	}
 	deadline := time.Now().Add(c.timeout)
+	var before []metrics.Scrape
 	for {
 		pods, err := r.proxies(ctx, names)
 		if err != nil {
@@ -210,8 +213,11 @@ func (r *shift) prove(ctx context.Context, names []string, now weights) *hcl.Dia
 		for _, name := range names {
 			all = append(all, pods[name]...)
 		}
+		slices.SortFunc(all, func(a, b metrics.Pod) int { return cmp.Compare(a.String(), b.String()) })
 		scraper := metrics.Scraper{Forward: r.env.Cluster().Forward}
-		before := scraper.Scrape(ctx, all)
+		if !slices.EqualFunc(before, all, func(s metrics.Scrape, p metrics.Pod) bool { return s.Pod.UID == p.UID }) {
+			before = scraper.Scrape(ctx, all) // a pod that came or went begins the count anew
+		}
 		r.req.Step.Progress(providers.Progress{Message: fmt.Sprintf("at %s: watching %s for %s", now, strings.Join(names, ", "), c.window), Waiting: true})
 		timer := time.NewTimer(c.window)
 		select {

@@ -130,7 +130,9 @@ canary {
 }
 `
 
-func canary(old, now string) string { return strings.NewReplacer("OLD", old, "NEW", now).Replace(canaryBody) }
+func canary(old, now string) string {
+	return strings.NewReplacer("OLD", old, "NEW", now).Replace(canaryBody)
+}
 
 func TestCanaryGoesByStepsAndReturnsByItself(t *testing.T) {
 	r := newRig(t)

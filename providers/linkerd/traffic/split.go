@@ -138,7 +138,7 @@ func (t split) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	}
 	same := !req.Prior.IsNull() && res.Planned.RawEquals(req.Prior)
 	switch {
-	case record.From != nil || req.Incomplete:
+	case record.From != nil:
 		res.Again = "the canary is not finished"
 	case same && set.Changed():
 		res.Again = "restores the route"
