@@ -174,7 +174,8 @@ func (a *app) linkerdCommand() *cobra.Command {
 		Short: "Look at a Linkerd mesh: checks, certificates, traffic and policy",
 		Long: `Looks at a live mesh through the Kubernetes API and the proxies' own metrics. No configuration, state, Linkerd CLI or Prometheus is needed, and nothing is
 changed. The same facts are data sources: linkerd_check, linkerd_certificates, linkerd_edges, linkerd_policy and linkerd_mtls.`,
-		Args: cobra.ArbitraryArgs,
+		Example: "  meshplan linkerd check\n  meshplan linkerd edges -n shop\n  meshplan linkerd mtls --format html > compliance.html",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError(cmd, fmt.Errorf("there is no command %q%s", args[0], suggest(cmd, args[0])))
