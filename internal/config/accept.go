@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/diag"
@@ -52,13 +54,22 @@ func (v *Variable) unsuitable(source string, err error, at *hcl.Range) *hcl.Diag
 	if v.secret() {
 		return v.unsuitableSecret(source, at)
 	}
-	return diag.Error(CodeInvalidVariable, "Invalid value for variable", fmt.Sprintf("The value that %s gives to the variable %q does not suit its type: %s.", source, v.Name,
-		strings.TrimSuffix(err.Error(), ".")), at)
+	return diag.Error(CodeInvalidVariable, "Invalid value for variable", fmt.Sprintf("The value that %s gives to the variable %q does not suit its type: %s.", source, v.Name, mismatch(err)), at)
+}
+
+// mismatch says which part of a value does not suit, and why.
+func mismatch(err error) string {
+	text := strings.TrimSuffix(err.Error(), ".")
+	var part cty.PathError
+	if errors.As(err, &part) && len(part.Path) > 0 {
+		return diag.PathString(part.Path) + ": " + text
+	}
+	return text
 }
 
 func (v *Variable) unsuitableSecret(source string, at *hcl.Range) *hcl.Diagnostic {
 	return diag.Error(CodeInvalidVariable, "Invalid value for variable", fmt.Sprintf("The value that %s gives to the variable %q does not suit its type, which is %s. The reason is not shown "+
-		"because it could quote the value.", source, v.Name, v.Type.FriendlyNameForConstraint()), at)
+		"because it could quote the value.", source, v.Name, typeexpr.TypeString(v.Type)), at)
 }
 
 func (v *Variable) notNullable(source string, at *hcl.Range) *hcl.Diagnostic {

@@ -93,33 +93,8 @@ func (d *decoder) labelsValid(b *hcl.Block) bool {
 // content reads a body of which nothing may be left over.
 func (d *decoder) content(body hcl.Body, s *hcl.BodySchema) *hcl.BodyContent {
 	c, ds := body.Content(s)
-	for _, found := range coded(ds, CodeSyntax) {
-		d.report(suggested(found, s))
-	}
+	d.report(reworded(coded(ds, CodeSyntax), s)...)
 	return c
-}
-
-// suggested adds a "did you mean" where HCL found none, and what to do about an argument outside of every block.
-func suggested(d *hcl.Diagnostic, s *hcl.BodySchema) *hcl.Diagnostic {
-	_, rest, _ := strings.Cut(d.Detail, `"`)
-	name, _, ok := strings.Cut(rest, `"`)
-	code := diag.CodeOf(d)
-	if !ok || code != CodeUnknownArgument && code != CodeUnknownBlock || strings.Contains(d.Detail, "Did you mean") {
-		return d
-	}
-	if len(s.Attributes) == 0 && code == CodeUnknownArgument {
-		d.Detail += " Values that several blocks use stand in a block \"locals\"."
-		return d
-	}
-	var names []string
-	for _, a := range s.Attributes {
-		names = append(names, a.Name)
-	}
-	for _, b := range s.Blocks {
-		names = append(names, b.Type)
-	}
-	d.Detail += diag.Suggest(name, names)
-	return d
 }
 
 func (d *decoder) report(ds ...*hcl.Diagnostic) { d.diags = append(d.diags, ds...) }

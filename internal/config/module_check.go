@@ -156,6 +156,7 @@ func (c *moduleCheck) passed(call *ModuleCall, child *loadedModule, key string) 
 
 // arguments compares the arguments of a call with the variables of the module.
 func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
+	meant := map[string]bool{} // misspelled, and reported as such
 	for _, a := range inOrder(call.Arguments) {
 		if len(c.diags) > maxFindings {
 			return
@@ -164,7 +165,9 @@ func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
 		switch {
 		case v == nil:
 			detail := fmt.Sprintf("The module in %q has no variable %q.%s", call.Source, a.Name, diag.Suggest(a.Name, sortedKeys(child.Variables)))
-			if !strings.Contains(detail, "Did you mean") {
+			if _, hint, ok := strings.Cut(detail, "Did you mean"); ok {
+				meant[quoted(hint)] = true
+			} else {
 				detail += listed(" There are: ", sortedKeys(child.Variables), " It has no variables at all.")
 			}
 			c.report(diag.Error(CodeUnknownArgument, "Unknown argument of module", detail, a.NameRange.Ptr()))
@@ -172,15 +175,15 @@ func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
 			c.report(v.deprecated(a.NameRange.Ptr()))
 		}
 	}
-	var missing []string
+	var missing, lines []string
 	for _, v := range child.SortedVariables() {
-		if v.Required() && call.Arguments[v.Name] == nil {
-			missing = append(missing, fmt.Sprintf("%q", v.Name))
+		if v.Required() && call.Arguments[v.Name] == nil && !meant[v.Name] {
+			missing, lines = append(missing, fmt.Sprintf("%q", v.Name)), append(lines, v.Name+" = …")
 		}
 	}
 	if len(missing) > 0 {
-		c.report(diag.Error(CodeMissingArgument, "Missing argument of module", fmt.Sprintf("The module in %q requires a value for %s. Add the missing arguments to this block, or give "+
-			"the variables defaults.", call.Source, strings.Join(missing, ", ")), call.DeclRange.Ptr()))
+		c.report(diag.Error(CodeMissingArgument, "Missing argument of module", fmt.Sprintf("The module in %q requires a value for %s. Add to this block: %s.", call.Source,
+			strings.Join(missing, ", "), strings.Join(lines, ", ")), call.DeclRange.Ptr()))
 	}
 }
 

@@ -21,7 +21,7 @@ func moduleCycle(chain []*loadedModule, c *ModuleCall) *hcl.Diagnostic {
 	}
 	detail := fmt.Sprintf("The module in the directory %s calls itself, so there would be no end to it.", names[0])
 	if len(names) > 1 {
-		detail = fmt.Sprintf("The modules in the directories %s call each other in a circle, so there would be no end to it.", strings.Join(names, ", "))
+		detail = fmt.Sprintf("The modules in these directories call each other in a circle, so there would be no end to it: %s.", strings.Join(append(names, names[0]), " → "))
 	}
 	return diag.Error(CodeModuleCycle, "Module calls itself", detail+" Remove this call, or move what is needed into a directory of its own.", c.SourceRange.Ptr())
 }

@@ -75,8 +75,8 @@ func (d *decoder) resource(b *hcl.Block) *Resource {
 		r.Addr.Mode = addr.Data
 	}
 	if lang.IsReserved(r.Addr.Type) {
-		d.report(diag.Error(CodeInvalidName, "Invalid resource type", fmt.Sprintf("The name %q has a meaning of its own in references, so it cannot be a resource type.",
-			r.Addr.Type), b.LabelRanges[0].Ptr()))
+		d.report(diag.Error(CodeInvalidName, "Invalid resource type", fmt.Sprintf("The name %q has a meaning of its own in references, so it cannot be a resource type. The first label "+
+			"is the type, such as kubernetes_manifest.", r.Addr.Type), b.LabelRanges[0].Ptr()))
 		return nil
 	}
 	c, rest, ds := b.Body.PartialContent(d.meta)
@@ -158,7 +158,8 @@ func (d *decoder) providerOf(r *Resource, a *hcl.Attribute) {
 		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("The argument \"provider\" names a provider configuration, as in %s or %s.east. "+
 			"It cannot be computed.", own, own), a.Expr.Range().Ptr()))
 	case name != own:
-		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("Resources of type %s belong to the provider %q, not to %q.", r.Addr.Type, own, name),
+		d.report(diag.Error(CodeInvalidArgument, "Invalid provider", fmt.Sprintf("Resources of type %s belong to the provider %q, not to %q. Remove the argument, or name a configuration "+
+			"of that provider, as in %s.east.", r.Addr.Type, own, name, own),
 			a.Expr.Range().Ptr()))
 	default:
 		r.Provider, r.ProviderRange = key, a.Expr.Range()

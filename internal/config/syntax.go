@@ -109,6 +109,10 @@ func clarify(d *hcl.Diagnostic, text []byte) {
 		d.Summary, d.Detail = "Brace without beginning", "There is no open block that this brace could close. Remove it, or look for a closing brace too many above."
 	case d.Summary == "Invalid block definition" && strings.Contains(d.Detail, "starting on the same line"):
 		d.Detail = "The opening brace of a block stands on the line of its header, as in resource \"TYPE\" \"NAME\" {."
+	case d.Summary == "Invalid expression" && strings.Contains(d.Detail, "invalid expression token"):
+		d.Detail = "A value is expected here: a text in quotes, a number, true, false, null, a reference, a list in brackets or an object in braces."
+	case strings.HasPrefix(d.Summary, "Missing false expression"):
+		d.Detail = "A conditional has the form CONDITION ? A : B, and here its second half, \": B\", is missing."
 	case d.Summary == "Missing item separator":
 		d.Detail = "The elements of a list or object are separated by commas or, in an object, by line breaks, and it ends with its closing bracket. One of these is missing before this place."
 	case d.Summary == "Missing argument separator":
@@ -155,11 +159,13 @@ func followUps(parsed, decoded hcl.Diagnostics, files map[string]*hcl.File) hcl.
 			at.End.Byte = len(files[at.Filename].Bytes)
 		}
 		text := files[at.Filename].Bytes
-		at.Start.Byte = bytes.LastIndexByte(text[:min(max(at.Start.Byte, 0), len(text))], '\n') + 1 // the whole line
-		body, ok := files[at.Filename].Body.(*hclsyntax.Body)
-		if !ok {
+		body, native := files[at.Filename].Body.(*hclsyntax.Body)
+		if !native {
+			at.Start, at.End.Byte = hcl.InitialPos, len(text) // what a JSON file means depends on all of it
+			broken[at.Filename] = append(broken[at.Filename], at)
 			continue
 		}
+		at.Start.Byte = bytes.LastIndexByte(text[:min(max(at.Start.Byte, 0), len(text))], '\n') + 1 // the whole line
 		for _, b := range body.Blocks {
 			if r := hcl.RangeBetween(b.TypeRange, b.Body.SrcRange); r.Start.Byte <= d.Subject.Start.Byte && d.Subject.Start.Byte <= r.End.Byte {
 				at.Start, at.End.Byte = r.Start, max(at.End.Byte, r.End.Byte)

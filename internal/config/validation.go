@@ -88,9 +88,13 @@ func (r *CheckRule) check(v *Variable, source string, at *hcl.Range, ctx *hcl.Ev
 	if result.True() {
 		return nil
 	}
+	where := "comes from " + source
+	if source == sourceDefault {
+		where = "is its default"
+	}
 	rule := r.Range
-	return hcl.Diagnostics{diag.Error(CodeValidation, "Invalid value for variable", fmt.Sprintf("%s\n\nThe value of the variable %q comes from %s. The rule is at %s:%d,%d.",
-		r.message(ctx), v.Name, source, rule.Filename, rule.Start.Line, rule.Start.Column), at)}
+	return hcl.Diagnostics{diag.Error(CodeValidation, "Invalid value for variable", fmt.Sprintf("%s\n\nThe value of the variable %q %s. The rule is at %s:%d,%d.",
+		r.message(ctx), v.Name, where, rule.Filename, rule.Start.Line, rule.Start.Column), at)}
 }
 
 // message evaluates the error message, which may not give a secret away.

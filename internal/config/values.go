@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -127,7 +128,7 @@ func (v *Variable) parse(text string) (cty.Value, error) {
 
 func (v *Variable) notAnExpression(why string) error {
 	return fmt.Errorf("for the type %s it must be a constant in the syntax of the configuration, such as [\"a\", \"b\"] or { a = 1 }, with texts in quotes. %s",
-		v.Type.FriendlyNameForConstraint(), why)
+		typeexpr.TypeString(v.Type), why)
 }
 
 func subject(r hcl.Range) *hcl.Range {

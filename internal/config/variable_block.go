@@ -17,7 +17,7 @@ import (
 func (d *decoder) variableBlock(b *hcl.Block) {
 	name := b.Labels[0]
 	if slices.Contains([]string{"count", "depends_on", "enabled", "for_each", "lifecycle", "locals", "providers", "source", "version"}, name) {
-		d.report(diag.Error(CodeInvalidName, "Invalid name", fmt.Sprintf("The name %q is reserved, because module blocks have an argument of that name.", name),
+		d.report(diag.Error(CodeInvalidName, "Invalid name", fmt.Sprintf("The name %q is reserved, because module blocks have an argument of that name. Choose another one.", name),
 			b.LabelRanges[0].Ptr()))
 		return
 	}
@@ -52,7 +52,10 @@ func (d *decoder) typeAndDefault(v *Variable, typ, def *hcl.Attribute) {
 	typed := false
 	if typ != nil {
 		t, defaults, ds := typeexpr.TypeConstraintWithDefaults(unquote(typ.Expr))
-		d.report(coded(ds, CodeInvalidArgument)...)
+		for _, found := range coded(ds, CodeInvalidArgument) {
+			found.Detail += " A type is for instance string, number, bool, list(string), map(number), object({ name = string, port = optional(number, 80) }) or any."
+			d.report(found)
+		}
 		if !ds.HasErrors() {
 			v.Type, v.Defaults, v.constraint, typed = t.WithoutOptionalAttributesDeep(), defaults, t, true
 		}
@@ -92,9 +95,9 @@ func (d *decoder) typeAndDefault(v *Variable, typ, def *hcl.Attribute) {
 	converted, err := v.convert(value)
 	switch {
 	case err != nil:
-		detail, at := fmt.Sprintf("The default of the variable %q does not suit its type: %s.", v.Name, err), def.Expr.Range()
+		detail, at := fmt.Sprintf("The default of the variable %q does not suit its type: %s.", v.Name, mismatch(err)), def.Expr.Range()
 		if v.secret() { // neither the error nor the line of the source is to be shown
-			detail, at = fmt.Sprintf("The default of the variable %q does not suit its type, which is %s.", v.Name, v.Type.FriendlyNameForConstraint()), v.DeclRange
+			detail, at = fmt.Sprintf("The default of the variable %q does not suit its type, which is %s.", v.Name, typeexpr.TypeString(v.Type)), v.DeclRange
 		}
 		d.report(diag.Error(CodeInvalidArgument, "Invalid default", detail, at.Ptr()))
 	case converted.IsNull() && !v.Nullable:

@@ -1,0 +1,3 @@
+ephemeral "vault_secret" "token" {
+  path = "x"
+}

@@ -1,0 +1,3 @@
+variable "region" "eu" {
+  type = string
+}

@@ -1,0 +1,6 @@
+resource "memory_object" "web" {
+  name = "web"
+  provisioner "local-exec" {
+    command = "echo hello"
+  }
+}

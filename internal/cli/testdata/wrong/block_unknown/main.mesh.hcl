@@ -1,0 +1,3 @@
+resourse "memory_object" "web" {
+  name = "web"
+}

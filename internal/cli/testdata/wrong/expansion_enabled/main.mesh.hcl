@@ -1,0 +1,4 @@
+resource "memory_object" "web" {
+  enabled = "sometimes"
+  name    = "web"
+}

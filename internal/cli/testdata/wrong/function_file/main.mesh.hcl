@@ -1,0 +1,4 @@
+resource "memory_object" "web" {
+  name  = "web"
+  input = file("../../etc/passwd")
+}

@@ -1,0 +1,7 @@
+data "memory_object" "web" {
+  name = "web"
+}
+import {
+  to = data.memory_object.web
+  id = "web"
+}

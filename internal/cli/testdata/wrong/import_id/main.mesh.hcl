@@ -1,0 +1,6 @@
+resource "memory_object" "web" {
+  name = "web"
+}
+import {
+  to = memory_object.web
+}

@@ -1,0 +1,6 @@
+resource "memory_object" "web" {
+  name = "web"
+  lifecycle {
+    prevent_destory = true
+  }
+}

@@ -1,0 +1,8 @@
+resource "memory_object" "web" {
+  name = "web"
+  lifecycle {
+    precondition {
+      condition = true
+    }
+  }
+}

@@ -1,0 +1,6 @@
+data "memory_object" "web" {
+  name = "web"
+  lifecycle {
+    prevent_destroy = true
+  }
+}

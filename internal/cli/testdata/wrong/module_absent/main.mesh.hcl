@@ -1,0 +1,7 @@
+output "id" {
+  value = module.shpo.id
+}
+module "shop" {
+  source = "./shop"
+  name   = "x"
+}

@@ -1,0 +1,4 @@
+module "shop" {
+  source = "./shop"
+  nmae   = "x"
+}

@@ -1,0 +1,5 @@
+module "shop" {
+  source   = "./shop"
+  name     = "x"
+  replicas = "many"
+}

@@ -1,0 +1,3 @@
+meshplan {
+  backend "local" {}
+}

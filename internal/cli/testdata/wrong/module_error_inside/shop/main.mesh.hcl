@@ -1,0 +1,6 @@
+variable "name" {
+  type = string
+}
+resource "memory_object" "this" {
+  nmae = var.name
+}

@@ -1,0 +1,5 @@
+module "shop" {
+  source   = "./shop"
+  for_each = ["a", "b"]
+  name     = each.key
+}

@@ -1,0 +1,7 @@
+resource "memory_object" "this" {
+  name = "x"
+}
+import {
+  to = memory_object.this
+  id = "x"
+}

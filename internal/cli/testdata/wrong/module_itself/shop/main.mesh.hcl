@@ -1,0 +1,3 @@
+module "cart" {
+  source = "../cart"
+}

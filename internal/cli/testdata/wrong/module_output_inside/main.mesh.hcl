@@ -1,0 +1,7 @@
+module "shop" {
+  source = "./shop"
+  name   = "x"
+}
+output "id" {
+  value = module.shop.memory_object.this.id
+}

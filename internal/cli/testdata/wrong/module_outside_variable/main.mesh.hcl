@@ -1,0 +1,8 @@
+variable "region" {
+  type    = string
+  default = "eu"
+}
+module "shop" {
+  source = "./shop"
+  name   = "x"
+}

@@ -1,0 +1,6 @@
+module "shop" {
+  source = "./shop"
+}
+provider "memory" {
+  alias = "east"
+}

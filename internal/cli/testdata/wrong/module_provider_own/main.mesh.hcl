@@ -1,0 +1,4 @@
+module "shop" {
+  source   = "./shop"
+  for_each = toset(["a", "b"])
+}

@@ -1,0 +1,3 @@
+provider "memory" {
+  identity = "x"
+}

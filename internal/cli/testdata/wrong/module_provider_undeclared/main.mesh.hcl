@@ -1,0 +1,4 @@
+module "shop" {
+  source    = "./shop"
+  providers = { memory.primary = memory }
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "this" {
+  provider = memory.primary
+  name     = "x"
+}

@@ -1,0 +1,4 @@
+module "shop" {
+  source = "./shpo"
+  name   = "x"
+}

@@ -1,0 +1,6 @@
+module "shop" {
+  source = "./${var.which}"
+}
+variable "which" {
+  type = string
+}

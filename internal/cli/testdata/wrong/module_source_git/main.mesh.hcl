@@ -1,0 +1,3 @@
+module "shop" {
+  source = "git::https://github.com/example/shop.git"
+}

@@ -1,0 +1,4 @@
+moved {
+  from = memory_object.web
+  to   = module.shop
+}

@@ -1,0 +1,7 @@
+moved {
+  from = memory_object.web
+  to   = kubernetes_manifest.web
+}
+resource "kubernetes_manifest" "web" {
+  manifest = {}
+}

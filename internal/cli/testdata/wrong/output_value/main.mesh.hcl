@@ -1,0 +1,3 @@
+output "url" {
+  description = "Where the shop is."
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "web" {
+  provider = memory.east
+  name     = "web"
+}

@@ -1,0 +1,6 @@
+provider "kubernetes" {
+  contxt = "prod"
+}
+resource "kubernetes_namespace" "shop" {
+  name = "shop"
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "web" {
+  provider = kubernetes
+  name     = "web"
+}

@@ -1,0 +1,6 @@
+provider "kubernetes" {
+  context = "a"
+}
+provider "kubernetes" {
+  context = "b"
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "web" {
+  for_each = toset(["a"])
+  name     = "web-${count.index}"
+}

@@ -1,0 +1,3 @@
+removed {
+  from = memory_object.web["a"]
+}

@@ -1,0 +1,6 @@
+removed {
+  from = memory_object.web
+  lifecycle {
+    prevent_destroy = true
+  }
+}

@@ -1,0 +1,3 @@
+resource "memory_objekt" "web" {
+  name = "web"
+}

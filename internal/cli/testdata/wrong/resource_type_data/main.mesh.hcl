@@ -1,0 +1,3 @@
+data "kubernetes_manifest" "web" {
+  name = "web"
+}

@@ -1,0 +1,3 @@
+resource "local" "web" {
+  name = "web"
+}

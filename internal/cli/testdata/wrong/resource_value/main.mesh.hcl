@@ -1,0 +1,3 @@
+resource "kubernetes_namespace" "shop" {
+  name = "My Shop"
+}

@@ -1,0 +1,5 @@
+meshplan {
+  backend "s3" {
+    bucket = "state"
+  }
+}

@@ -1,0 +1,3 @@
+meshplan {
+  on_failure = "rolback"
+}

@@ -1,0 +1,3 @@
+meshplan {
+  required_version = "latest"
+}

@@ -1,0 +1,5 @@
+resource "memory_object" "web" {
+  name  = "web"
+  input = <<-EOT
+    listen 80
+}

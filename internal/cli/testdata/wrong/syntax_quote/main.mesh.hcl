@@ -1,0 +1,7 @@
+resource "memory_object" "web" {
+  name = "web
+}
+
+resource "memory_object" "api" {
+  name = "api"
+}

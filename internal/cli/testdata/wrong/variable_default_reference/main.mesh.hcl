@@ -1,0 +1,7 @@
+variable "region" {
+  type    = string
+  default = local.region
+}
+locals {
+  region = "eu"
+}

@@ -1,0 +1,8 @@
+variable "size" {
+  type       = number
+  default    = 1
+  deprecated = "Use replicas."
+}
+variable "replicas" {
+  type    = number
+}

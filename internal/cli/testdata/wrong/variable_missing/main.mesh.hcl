@@ -1,0 +1,6 @@
+variable "region" {
+  type = string
+}
+resource "memory_object" "web" {
+  name = "web"
+}
