@@ -191,6 +191,7 @@ func (w *world) addBlocks() (ds hcl.Diagnostics) {
 	cache := map[*config.Resource]*blockRefs{}
 	for _, m := range w.modules {
 		ds = append(ds, unsupported(m.cfg)...)
+		ds = append(ds, w.unknownProviders(m)...)
 		for _, c := range m.cfg.SortedResources() {
 			_, more := w.addResource(m, c, cache)
 			ds = append(ds, more...)
@@ -221,7 +222,7 @@ func (r *resource) readRefs() *blockRefs {
 	}
 	var ds hcl.Diagnostics
 	out.body, ds = lang.BodyReferences(c.Body, &r.schema.Block)
-	out.ds = append(out.ds, ds...)
+	out.ds = append(append(out.ds, ds...), ignoredPaths(c, &r.schema.Block)...)
 	more := m.ruleReferences(&out.ds, c.Lifecycle.Preconditions)
 	more = append(more, m.ruleReferences(&out.ds, c.Lifecycle.Postconditions)...)
 	more = append(more, m.references(&out.ds, c.Lifecycle.ReplaceTriggeredBy...)...)

@@ -16,13 +16,14 @@ func (d *decoder) moduleBlock(b *hcl.Block) {
 		d.duplicate("module call", c.Name, b.DefRange, first.DeclRange)
 		return
 	}
-	content, rest, ds := b.Body.PartialContent(&hcl.BodySchema{
+	schema := &hcl.BodySchema{
 		Attributes: []hcl.AttributeSchema{
 			{Name: "count"}, {Name: "depends_on"}, {Name: "enabled"}, {Name: "for_each"}, {Name: "providers"}, {Name: "source", Required: true}, {Name: "version"},
 		},
 		Blocks: []hcl.BlockHeaderSchema{{Type: "lifecycle"}, {Type: "locals"}, {Type: "providers"}},
-	})
-	d.report(coded(ds, CodeSyntax)...)
+	}
+	content, rest, ds := b.Body.PartialContent(schema)
+	d.report(reworded(coded(ds, CodeSyntax), schema)...)
 	for _, inner := range content.Blocks {
 		detail := fmt.Sprintf("A module call has no %q block: write what is meant inside the called module.", inner.Type)
 		if inner.Type == "providers" {
