@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -121,9 +122,16 @@ func unquote(e hcl.Expression) hcl.Expression {
 	if ds.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
 		return e
 	}
+	text := v.AsString()
 	r := e.Range()
 	start := hcl.Pos{Line: r.Start.Line, Column: r.Start.Column + 1, Byte: r.Start.Byte + 1}
-	inner, ds := hclsyntax.ParseExpression([]byte(v.AsString()), r.Filename, start)
+	if inner, ok := strings.CutPrefix(text, "${"); ok && jsonString(e) && strings.HasSuffix(inner, "}") {
+		text, start.Column, start.Byte = strings.TrimSuffix(inner, "}"), start.Column+2, start.Byte+2
+	}
+	if lang.CheckNesting([]byte(text), lang.Native, r) != nil {
+		return e // nobody refers to anything with so many brackets, and the parser would not survive them
+	}
+	inner, ds := hclsyntax.ParseExpression([]byte(text), r.Filename, start)
 	if ds.HasErrors() {
 		return e
 	}

@@ -159,13 +159,14 @@ func TestLoadUnreadable(t *testing.T) {
 	write(t, dir, "deep.mesh.hcl", "locals {\n  a = "+strings.Repeat("(", 1<<20)+"\n}")
 	write(t, dir, "long.mesh.hcl", "locals {\n  a = 1"+strings.Repeat(" + 1", 1<<18)+"\n}")
 	write(t, dir, "deep.mesh.hcl.json", strings.Repeat("[", 1<<20))
+	write(t, dir, "quoted.mesh.hcl", "resource \"t_a\" \"b\" {\n  depends_on = [\""+strings.Repeat("(", 1<<20)+"\"]\n}")
 	_, ds = Load(dir, Options{})
 	var got []string
 	for _, d := range ds {
 		got = append(got, d.Summary)
 	}
 	deep := "Expression is nested too deeply"
-	if diff := cmp.Diff([]string{deep, deep, deep, "File cannot be read"}, got); diff != "" {
+	if diff := cmp.Diff([]string{deep, deep, deep, "Invalid depends_on", "File cannot be read"}, got); diff != "" {
 		t.Errorf("summaries (-want +got):\n%s", diff)
 	}
 }

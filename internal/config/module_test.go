@@ -218,7 +218,7 @@ module "m" {
 `
 	json := `{"moved": [{"from": "t_a.x", "to": "module.m[\"k\"].t_a.x[0]"}],
 "removed": [{"from": "module.gone.t_a.b", "lifecycle": {"destroy": false}}, {"from": "module.other"}],
-"import": [{"for_each": {"a": "1"}, "to": "module.m[each.key].t_a.imported[each.value]", "id": "${each.value}", "provider": "t"}, {"to": "t_a.single", "id": "x"}],
+"import": [{"for_each": {"a": "1"}, "to": "${module.m[each.key].t_a.imported[each.value]}", "id": "${each.value}", "provider": "t"}, {"to": "t_a.single", "id": "x"}],
 "check": {"c": {"data": {"t_a": {"d": {"name": "x"}}}, "assert": {"condition": "${data.t_a.d.name == \"x\"}", "error_message": "no"}}},
 "module": {"m": {"source": "./m"}}}`
 	for name, text := range map[string]string{"main.mesh.hcl": native, "main.mesh.hcl.json": json} {
