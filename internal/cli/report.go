@@ -127,7 +127,7 @@ func (c *console) result(r *engine.Result, next []ui.Next) {
 		ui.Success(c.Out, r, c.OutPaint)
 		return
 	}
-	ui.Failure(c.Err, r, c.ErrPaint, next)
+	ui.Failure(c.Terminal, r, next)
 }
 
 // gap sets what follows apart from the progress above it.

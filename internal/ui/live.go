@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/diag"
@@ -52,12 +53,24 @@ func (l *live) event(e engine.Event, at time.Time) {
 	case engine.StepDone:
 		l.sayf(" %s %s", l.paint.Green(l.ok), l.row(e.Step, span(e.Elapsed), ""))
 	case engine.StepFailed:
-		l.sayf(" %s %s", l.paint.Red(l.bad), l.row(e.Step, span(e.Elapsed), firstError(e.Diagnostics)))
+		l.finished(" "+l.paint.Red(l.bad)+" ", e.Step, span(e.Elapsed), firstError(e.Diagnostics))
 	case engine.StepSkipped:
-		l.sayf("   %s", l.row(e.Step, "", skipped(e)))
+		l.finished("   ", e.Step, "", skipped(e))
 	case engine.Stopping:
 		l.sayf("%s", l.paint.Yellow(stopping(e)))
 	}
+}
+
+// finished says what became of a step. A text for which the line has no room gets one of its own: a terminal would break
+// it in the middle of an address.
+func (l *live) finished(sign string, s engine.Step, elapsed, text string) {
+	line := l.row(s, elapsed, text)
+	if 3+utf8.RuneCountInString(line) <= l.width {
+		l.say(sign + line)
+		return
+	}
+	l.say(sign + strings.TrimRight(l.row(s, elapsed, ""), " "))
+	l.say(strings.Repeat(" ", 11) + text)
 }
 
 // row writes one step.

@@ -3,7 +3,9 @@ package ui
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/addr"
@@ -68,8 +70,10 @@ func path(chain []addr.Instance) string {
 // maxRows bounds the lists of what was skipped or not begun; what failed is listed whole.
 const maxRows = 20
 
-// Failure says what a run that failed or was stopped left undone, and what can be done now.
-func Failure(w io.Writer, r *engine.Result, paint diag.Paint, next []Next) {
+// Failure says what a run that failed or was stopped left undone, and what can be done now. It goes to the error stream
+// of t.
+func Failure(t *Terminal, r *engine.Result, next []Next) {
+	w, paint := t.Err, t.ErrPaint
 	fmt.Fprintf(w, "%s\n", paint.Red(paint.Bold(CompleteLine(r))))
 	fmt.Fprintf(w, "Run %d ended after %s. Everything that took effect is recorded in the state.\n\n", r.Run, span(r.Elapsed))
 	for _, a := range r.Failed {
@@ -80,7 +84,12 @@ func Failure(w io.Writer, r *engine.Result, paint diag.Paint, next []Next) {
 			fmt.Fprintf(w, "  %s   %d more\n", paint.Yellow("skipped"), len(r.Skipped)-i)
 			break
 		}
-		fmt.Fprintf(w, "  %s   %s   because %s failed\n", paint.Yellow("skipped"), clean(s.Addr.String()), clean(s.Cause.String()))
+		name, why := clean(s.Addr.String()), "because "+clean(s.Cause.String())+" failed"
+		apart := "   "
+		if t.Width > 0 && 12+utf8.RuneCountInString(name+apart+why) > t.Width { // a terminal would break an address
+			apart = "\n" + strings.Repeat(" ", 12)
+		}
+		fmt.Fprintf(w, "  %s   %s%s%s\n", paint.Yellow("skipped"), name, apart, why)
 	}
 	for i, a := range r.Canceled {
 		if i == maxRows && len(r.Canceled) > maxRows+1 {
@@ -104,6 +113,10 @@ func Failure(w io.Writer, r *engine.Result, paint diag.Paint, next []Next) {
 	}
 	fmt.Fprintln(w, "\nWhat you can do now:")
 	for _, n := range next {
+		if t.Width > 0 && 5+width+len(n.Why) > t.Width { // a command must stay whole, or it cannot be copied
+			fmt.Fprintf(w, "  %s\n      %s\n", n.Command, n.Why)
+			continue
+		}
 		fmt.Fprintf(w, "  %-*s   %s\n", width, n.Command, n.Why)
 	}
 }

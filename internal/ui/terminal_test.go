@@ -12,7 +12,6 @@ import (
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/addr"
-	"github.com/meshplan/meshplan/internal/diag"
 )
 
 // safeBuffer may be read while a view writes.
@@ -87,7 +86,7 @@ func TestFailureIsBounded(t *testing.T) {
 		r.Canceled = append(r.Canceled, object("c"))
 	}
 	var b bytes.Buffer
-	Failure(&b, r, diag.Paint{}, []Next{{"meshplan apply", "go on"}})
+	Failure(&Terminal{Err: &b, Width: 80}, r, []Next{{"meshplan apply", "go on"}})
 	out := b.String()
 	if n := strings.Count(out, "\n"); n > 60 {
 		t.Errorf("%d lines", n)

@@ -47,6 +47,7 @@ func (b *builder) difference(c *plans.Change) []line {
 		if d.limit > 0 {
 			d.height = maxPart
 		}
+		d.omit = b.defaults(c.Addr.Resource, before)
 		d.members(removed, before, 0, nil)
 	}
 	return d.lines

@@ -19,7 +19,7 @@ type HTMLOptions struct {
 	// MaxLines bounds the lines of details that the page holds; 0 means 50,000. Beyond it, changes that destroy nothing
 	// lose their details first, and the page says how many.
 	MaxLines int
-	// Types declare what has a default: such attributes of what is created are left out. Nil leaves none out.
+	// Types declare what has a default: such attributes of what is created or deleted are left out. Nil leaves none out.
 	Types Types
 }
 

@@ -14,7 +14,7 @@ type MarkdownOptions struct {
 	// MaxBytes bounds the output (a comment on GitHub holds 65,536 characters); 0 means no bound. Details go first,
 	// those of creations before those of updates; what destroys goes last, and what was left out is counted.
 	MaxBytes int
-	// Types declare what has a default: such attributes of what is created are left out. Nil leaves none out.
+	// Types declare what has a default: such attributes of what is created or deleted are left out. Nil leaves none out.
 	Types Types
 }
 

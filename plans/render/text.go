@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
@@ -21,7 +22,7 @@ type TextOptions struct {
 	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is
 	// summed up.
 	Full bool
-	// Types declare what has a default: such attributes of what is created are hidden unless Full is set. Nil hides none.
+	// Types declare what has a default: such attributes of what is created or deleted are hidden unless Full is set. Nil hides none.
 	Types Types
 	// Summary shows one line for each change, with its notes, and no values.
 	Summary bool
@@ -225,10 +226,17 @@ func (t *textWriter) color(a plans.Action, s string) string {
 
 func (t *textWriter) change(c *plans.Change) {
 	head := fmt.Sprintf("%s %s %s", t.color(c.Action, fmt.Sprintf("%3s", symbol(c))), t.color(c.Action, fmt.Sprintf("%-7s", c.Action)), t.o.Paint.Bold(oneLine(c.Addr.String())))
-	if reason := why(c); reason != "" {
+	reason, below := why(c), ""
+	if t.o.Width > 0 && utf8.RuneCountInString(c.Addr.String())+utf8.RuneCountInString(reason)+17 > t.o.Width {
+		reason, below = "", reason // a terminal would break it anywhere
+	}
+	if reason != "" {
 		head += t.o.Paint.Faint("   # " + reason)
 	}
 	t.line("%s", head)
+	if below != "" {
+		t.prose("      # ", below)
+	}
 	if !t.o.Summary {
 		t.lines(t.b.difference(c))
 	}
