@@ -162,6 +162,9 @@ func (e *Engine) emit(ev Event) {
 	e.options.Events.Handle(ev)
 }
 
+// StateError turns an error of a store into diagnostics with the right code, as Plan and Apply do.
+func StateError(err error) hcl.Diagnostics { return stateError(err) }
+
 // stateError turns an error of the store into diagnostics with the right code.
 func stateError(err error) hcl.Diagnostics {
 	var locked *state.LockedError

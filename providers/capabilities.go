@@ -81,3 +81,18 @@ type Reversal struct {
 type Reverser interface {
 	Reverse(before, after cty.Value) Reversal
 }
+
+// Finder is an optional capability of a Provider: it finds objects by the ownership marks that they bear, so that a lost
+// state can be rebuilt.
+type Finder interface {
+	// Marked lists the objects of every state, sorted by lineage, address and ID. What may not be listed is in the
+	// diagnostics as warnings.
+	Marked(ctx context.Context) ([]Marked, hcl.Diagnostics)
+}
+
+// Marked is an object that says whose it is.
+type Marked struct {
+	Owner
+	// IDs name the object as an Importer of its type may want it, the most precise one first.
+	IDs []string
+}

@@ -281,8 +281,8 @@ func (e *LockedError) Error() string {
 	if e.Holder.User == "" {
 		return "the state is locked by another process"
 	}
-	return fmt.Sprintf("the state is locked by %s@%s (process %d) since %s, running %q",
-		e.Holder.User, e.Holder.Host, e.Holder.PID, e.Holder.Since.UTC().Format(time.RFC3339), e.Holder.Command)
+	return fmt.Sprintf("the state is locked by %s@%s (process %d) since %s, running %q, lock %s",
+		e.Holder.User, e.Holder.Host, e.Holder.PID, e.Holder.Since.UTC().Format(time.RFC3339), e.Holder.Command, e.Holder.ID)
 }
 
 // CorruptError says that stored data cannot be read.
@@ -345,4 +345,37 @@ type Unlocker interface {
 	// ForceUnlock takes the lock with this ID away from its holder, who can write nothing from then on. Errors:
 	// ErrNotLocked; *LockedError when the lock has another ID.
 	ForceUnlock(ctx context.Context, id string) error
+}
+
+// Dump is a whole state, journals included, in the clear. Only stores can read what it holds; it is meant to be loaded
+// into another store at once, not to be kept.
+type Dump struct {
+	Meta    Meta
+	Records int
+	Runs    int
+	Entries []DumpEntry
+}
+
+// DumpEntry is one stored entry and the serial of the commit that wrote it.
+type DumpEntry struct {
+	Bucket     string
+	Key, Value []byte
+	Serial     uint64
+}
+
+// Dumper is an optional capability of a Store that can be copied.
+type Dumper interface {
+	// Dump returns the whole state. One that does not exist has a zero Meta and no entries.
+	Dump(ctx context.Context) (*Dump, error)
+}
+
+// Loader is an optional capability of a Session that can take a whole state over.
+type Loader interface {
+	// Load puts a dump into the place of everything that is there, in one commit. Errors: ErrForeign when something of
+	// another lineage is there.
+	Load(d *Dump) error
+	// Replace puts records, outputs and clusters of a snapshot into the place of those that are there, and leaves runs and
+	// journals alone; whatever was unresolved is settled. A state without identity takes the snapshot's; with force it
+	// takes it in any case. The serial goes on after the higher one. Errors: ErrForeign.
+	Replace(s *Snapshot, force bool) error
 }

@@ -36,7 +36,7 @@ func (a *app) completeAddresses(cmd *cobra.Command, in *inputFlags, flags ...str
 			for _, r := range cfg.Root.SortedResources() {
 				add(r.Addr.String())
 			}
-			if _, snap, ds := recorded(cmd.Context(), dir, in.state); !ds.HasErrors() {
+			if _, snap, ds := a.recorded(cmd.Context(), dir, in.state); !ds.HasErrors() {
 				for _, r := range snap.Records {
 					add(r.Addr.String())
 				}
@@ -52,7 +52,7 @@ func (a *app) completeRecorded(in *inputFlags) cobra.CompletionFunc {
 		if a.prepare(cmd) != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		_, snap, ds := recorded(cmd.Context(), ".", in.state)
+		_, snap, ds := a.recorded(cmd.Context(), ".", in.state)
 		if ds.HasErrors() {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -70,7 +70,7 @@ func (a *app) completeRuns(in *inputFlags, prefix string) cobra.CompletionFunc {
 		if a.prepare(cmd) != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		store, _, ds := recorded(cmd.Context(), ".", in.state)
+		store, ds := a.stored(".", in.state)
 		if ds.HasErrors() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}

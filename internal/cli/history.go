@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -8,7 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshplan/meshplan/engine"
-	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/backend"
+	"github.com/meshplan/meshplan/state"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -26,13 +28,16 @@ with all its steps.`,
 		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &console{Terminal: a.terminal()}
-			store, _, ds := recorded(cmd.Context(), ".", in.state)
+			store, ds := a.stored(".", in.state)
 			if ds.HasErrors() {
 				return a.fail(c, ds)
 			}
 			runs, err := store.Runs(cmd.Context())
 			if err != nil {
-				return a.fail(c, diag.FromError(engine.CodeState, "State cannot be read", err, nil))
+				return a.fail(c, engine.StateError(err))
+			}
+			if n := len(runs); n > 0 {
+				findDead(cmd.Context(), store, &runs[n-1])
 			}
 			views := []runView{}
 			for i := len(runs) - 1; i >= 0 && (limit <= 0 || len(views) < limit); i-- {
@@ -68,5 +73,16 @@ func (a *app) writeHistory(c *console, views []runView, all int) {
 	}
 	if len(views) < all {
 		fmt.Fprintf(a.out, "\n%d older runs; --limit 0 lists all.\n", all-len(views))
+	}
+}
+
+// findDead corrects what the last run is shown as: one that runs while nobody holds the lock was killed.
+func findDead(ctx context.Context, store *backend.Backend, run *state.Run) {
+	p, ok := store.Store.(state.Prober)
+	if !ok || run.Result != state.Running {
+		return
+	}
+	if held, _, err := p.Locked(ctx); err == nil && !held {
+		run.Result = state.Interrupted
 	}
 }

@@ -22,6 +22,7 @@ import (
 // The test binary serves as meshplan with one more provider: objects in a file instead of a cluster.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
+		"meshplan-k8s": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())) },
 		"meshplan": func() {
 			os.Exit(run(&app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), registry: inMemory, now: time.Now}, os.Args[1:]))
 		},

@@ -34,7 +34,7 @@ func (a *app) outputCommand() *cobra.Command {
 				return usageError(cmd, fmt.Errorf("--raw needs the name of one output"))
 			}
 			c := &console{Terminal: a.terminal()}
-			_, snap, ds := recorded(cmd.Context(), ".", in.state)
+			_, snap, ds := a.recorded(cmd.Context(), ".", in.state)
 			if ds.HasErrors() {
 				return a.fail(c, ds)
 			}

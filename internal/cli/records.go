@@ -11,6 +11,7 @@ import (
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/sealed"
@@ -18,21 +19,28 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// recorded opens the state of a directory for reading. It works without a valid configuration: looking at what is
-// recorded must always be possible.
-func recorded(ctx context.Context, dir, path string) (state.Store, *state.Snapshot, hcl.Diagnostics) {
-	var settings *config.Settings
-	if path == "" {
-		c, _ := config.Load(dir, config.Options{})
-		settings = &c.Settings
-	}
-	store, d := openStore(dir, path, settings)
-	if d != nil {
-		return nil, nil, hcl.Diagnostics{d}
+// stored opens the state of a directory. It works without a valid configuration: looking at what is recorded must
+// always be possible.
+func (a *app) stored(dir, path string) (*backend.Backend, hcl.Diagnostics) {
+	c, _ := config.Load(dir, config.Options{})
+	return a.openStore(dir, path, "", &c.Settings)
+}
+
+// storedWith is stored with other keys than those that the configuration names.
+func (a *app) storedWith(dir, path string, keys state.Keys) (*backend.Backend, hcl.Diagnostics) {
+	c, _ := config.Load(dir, config.Options{})
+	return backend.Open(&c.Settings, backend.Options{Dir: dir, Path: path, Kubeconfig: a.getenv("MESHPLAN_KUBECONFIG"), Keys: keys, Getenv: a.getenv, Now: a.now})
+}
+
+// recorded opens the state of a directory for reading and reads it.
+func (a *app) recorded(ctx context.Context, dir, path string) (*backend.Backend, *state.Snapshot, hcl.Diagnostics) {
+	store, ds := a.stored(dir, path)
+	if ds.HasErrors() {
+		return nil, nil, ds
 	}
 	snap, err := store.Snapshot(ctx)
 	if err != nil {
-		return nil, nil, diag.FromError(engine.CodeState, "State cannot be read", err, nil)
+		return nil, nil, engine.StateError(err)
 	}
 	return store, snap, nil
 }

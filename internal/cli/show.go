@@ -115,7 +115,7 @@ func (a *app) showGraph(cmd *cobra.Command, p *plans.Plan, format string) error 
 
 func (a *app) showRecords(ctx context.Context, in *inputFlags, address string, asJSON bool) error {
 	c := &console{Terminal: a.terminal()}
-	_, snap, ds := recorded(ctx, ".", in.state)
+	_, snap, ds := a.recorded(ctx, ".", in.state)
 	if ds.HasErrors() {
 		return a.fail(c, ds)
 	}
@@ -154,7 +154,7 @@ func (a *app) showRun(cmd *cobra.Command, in *inputFlags, arg, format string) er
 	if !slices.Contains([]string{"text", "json", "html", "svg"}, format) {
 		return usageError(cmd, fmt.Errorf("a run can be shown as text, json, html or svg, not as %s", format))
 	}
-	store, _, ds := recorded(ctx, ".", in.state)
+	store, ds := a.stored(".", in.state)
 	if ds.HasErrors() {
 		return a.fail(&console{Terminal: a.terminal()}, ds)
 	}
@@ -167,6 +167,7 @@ func (a *app) showRun(cmd *cobra.Command, in *inputFlags, arg, format string) er
 	case err != nil:
 		return err
 	}
+	findDead(ctx, store, &j.Run)
 	switch format {
 	case "json":
 		return writeRunJSON(a.out, j)

@@ -23,7 +23,8 @@ func (a *app) stateCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(a.stateListCommand(), a.stateShowCommand(), a.stateRmCommand(), a.stateMvCommand())
+	cmd.AddCommand(a.stateListCommand(), a.stateShowCommand(), a.stateRmCommand(), a.stateMvCommand(), a.statePullCommand(), a.statePushCommand(), a.stateExportCommand(),
+		a.stateRestoreCommand(), a.stateRecoverCommand(), a.stateRekeyCommand())
 	return cmd
 }
 
@@ -87,7 +88,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 
 // records returns the records of the addresses, or all of them, in the order of the state.
 func (a *app) records(cmd *cobra.Command, in *inputFlags, addresses []string) ([]*state.Record, error) {
-	_, snap, ds := recorded(cmd.Context(), ".", in.state)
+	_, snap, ds := a.recorded(cmd.Context(), ".", in.state)
 	if ds.HasErrors() {
 		return nil, a.fail(&console{Terminal: a.terminal()}, ds)
 	}

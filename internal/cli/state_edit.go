@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,38 +10,44 @@ import (
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/addr"
-	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/state"
 )
+
+// hold locks a state and calls fn under the lock. Findings are shown; the error ends the command.
+func (a *app) hold(cmd *cobra.Command, store state.Store, wait time.Duration, fn func(state.Session) error) error {
+	fail := func(err error) error { return a.fail(&console{Terminal: a.terminal()}, engine.StateError(err)) }
+	session, err := store.Lock(cmd.Context(), a.holder(cmd), wait)
+	if err != nil {
+		return fail(err)
+	}
+	err = fn(session)
+	if unlockErr := session.Unlock(); unlockErr != nil && err == nil {
+		return fail(unlockErr)
+	}
+	return err
+}
 
 // edit changes records under the state's lock. The change gets the snapshot and says what to put and what to remove.
 func (a *app) edit(cmd *cobra.Command, path string, wait time.Duration, change func(*state.Snapshot) ([]*state.Record, []addr.Instance, error)) error {
 	fail := func(ds hcl.Diagnostics) error { return a.fail(&console{Terminal: a.terminal()}, ds) }
-	store, _, ds := recorded(cmd.Context(), ".", path)
+	store, ds := a.stored(".", path)
 	if ds.HasErrors() {
 		return fail(ds)
 	}
-	session, err := store.Lock(cmd.Context(), a.holder(cmd), wait)
-	var locked *state.LockedError
-	if errors.As(err, &locked) {
-		return fail(hcl.Diagnostics{diag.Errorf(engine.CodeLocked, "State is locked", "The state is in use: %s. Wait for it to finish, or use --lock-timeout to wait for the lock.", err)})
-	}
-	if err != nil {
-		return fail(diag.FromError(engine.CodeState, "State cannot be used", err, nil))
-	}
-	defer session.Unlock()
-	snap, err := session.Snapshot(context.WithoutCancel(cmd.Context()))
-	if err != nil {
-		return fail(diag.FromError(engine.CodeState, "State cannot be read", err, nil))
-	}
-	put, remove, err := change(snap)
-	if err != nil {
-		return err
-	}
-	if err := session.Edit(put, remove); err != nil {
-		return fail(diag.FromError(engine.CodeState, "State cannot be changed", err, nil))
-	}
-	return nil
+	return a.hold(cmd, store, wait, func(session state.Session) error {
+		snap, err := session.Snapshot(context.WithoutCancel(cmd.Context()))
+		if err != nil {
+			return fail(engine.StateError(err))
+		}
+		put, remove, err := change(snap)
+		if err != nil {
+			return err
+		}
+		if err := session.Edit(put, remove); err != nil {
+			return fail(engine.StateError(err))
+		}
+		return nil
+	})
 }
 
 func (a *app) stateRmCommand() *cobra.Command {

@@ -12,15 +12,12 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/state"
-	"github.com/meshplan/meshplan/state/boltstore"
 )
-
-// CodeBackend: the configuration asks for a backend that this program does not have.
-const CodeBackend diag.Code = "state.unknown-backend"
 
 // CodePlanFile: a plan file cannot be read or written.
 const CodePlanFile diag.Code = "plan.file"
@@ -49,11 +46,10 @@ func (a *app) open(cmd *cobra.Command, dir string, in *inputFlags, saved []plans
 	if ds = append(ds, more...); ds.HasErrors() {
 		return w, ds
 	}
-	store, err := openStore(dir, in.state, &w.config.Settings)
-	if err != nil {
-		return w, append(ds, err)
+	store, more := a.openStore(dir, in.state, in.kubeconfig, &w.config.Settings)
+	if ds = append(ds, more...); !ds.HasErrors() {
+		w.store = store
 	}
-	w.store = store
 	return w, ds
 }
 
@@ -78,20 +74,12 @@ func (w *workspace) assign(saved []plans.Variable) hcl.Diagnostics {
 	return append(ds, more...)
 }
 
-// openStore opens the state. It touches nothing yet.
-func openStore(dir, path string, settings *config.Settings) (state.Store, *hcl.Diagnostic) {
-	if path == "" && settings != nil && settings.Backend == "kubernetes" {
-		return nil, diag.Error(CodeBackend, "Unsupported backend",
-			"This version of meshplan keeps its state in a file. Remove the block backend \"kubernetes\", or name a file with --state.", &settings.BackendRange)
+// openStore opens the state that the settings name, or the file at path. It touches nothing yet.
+func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings) (*backend.Backend, hcl.Diagnostics) {
+	if kubeconfig == "" {
+		kubeconfig = a.getenv("MESHPLAN_KUBECONFIG") // commands that look at the state only have no such flag
 	}
-	if path == "" {
-		path = filepath.Join(dir, ".meshplan", "state.db")
-	}
-	store, err := boltstore.Open(path, boltstore.Options{})
-	if err != nil {
-		return nil, diag.FromError(engine.CodeState, "State cannot be opened", err, nil)[0]
-	}
-	return store, nil
+	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now})
 }
 
 // engine makes an engine whose events go to events, which may be nil.

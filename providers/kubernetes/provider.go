@@ -72,6 +72,11 @@ func (p *provider) Identity(ctx context.Context) (string, hcl.Diagnostics) {
 	return p.cluster().Identity(ctx)
 }
 
+// Marked implements providers.Finder.
+func (p *provider) Marked(ctx context.Context) ([]providers.Marked, hcl.Diagnostics) {
+	return p.cluster().Marked(ctx)
+}
+
 // ResourceTypes implements providers.Provider.
 func (p *provider) ResourceTypes() map[string]providers.ResourceType { return p.types }
 

@@ -42,6 +42,7 @@ type Store struct {
 var (
 	_ state.Store  = (*Store)(nil)
 	_ state.Prober = (*Store)(nil)
+	_ state.Dumper = (*Store)(nil)
 )
 
 // Open returns the store of the file at path. It touches nothing: the file and its directory (mode 0600 and 0700) are
@@ -85,6 +86,9 @@ func (s *Store) Runs(ctx context.Context) ([]state.Run, error) { return s.reader
 func (s *Store) Journal(ctx context.Context, id state.RunID) (*state.Journal, error) {
 	return s.reader().Journal(ctx, id)
 }
+
+// Dump implements state.Dumper.
+func (s *Store) Dump(ctx context.Context) (*state.Dump, error) { return s.reader().Dump(ctx) }
 
 func (s *Store) reader() *ledger.Reader {
 	return &ledger.Reader{View: s.view, Damaged: func(err error) error { return damaged(s.path, err) }, Keys: s.o.Keys}

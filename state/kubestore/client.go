@@ -2,11 +2,12 @@ package kubestore
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -119,7 +120,7 @@ func retry(ctx context.Context, request func(context.Context) error) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pause/2 + mathrand.N(pause)):
 		}
 	}
 }
@@ -201,6 +202,30 @@ func (c *client) head(ctx context.Context) (*head, error) {
 	}
 	h.version = version
 	return h, nil
+}
+
+// fence replaces the head by one that means the same, so that whoever still believes to hold the lock cannot commit.
+func (c *client) fence(ctx context.Context) error {
+	err := retry(ctx, func(ctx context.Context) error {
+		h, err := c.head(ctx)
+		if err != nil {
+			return err
+		}
+		h.Mark = rand.Text()
+		content, err := encodeHead(h)
+		if err != nil {
+			return err
+		}
+		_, err = c.secrets.Update(ctx, c.object(c.base, "head", content, h.version), metav1.UpdateOptions{})
+		if apierrors.IsConflict(err) {
+			return apierrors.NewTooManyRequests("the head was replaced meanwhile", 0) // once more, with the new one
+		}
+		return err
+	})
+	if errors.Is(err, ledger.ErrAbsent) {
+		return nil
+	}
+	return final(err)
 }
 
 // createPart creates a part under a new name.

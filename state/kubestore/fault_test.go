@@ -166,6 +166,9 @@ func TestForceUnlock(t *testing.T) {
 	}
 	ok(t, session.Edit([]*state.Record{statetest.Record(statetest.At(1), "v")}, nil))
 	ok(t, s.ForceUnlock(ctx, someone.ID))
+	if err := session.Edit([]*state.Record{statetest.Record(statetest.At(1), "w")}, nil); !errors.Is(err, state.ErrLost) {
+		t.Errorf("a write after ForceUnlock = %v, want ErrLost", err)
+	}
 	ok(t, lock(t, s).Unlock())
 }
 

@@ -53,6 +53,7 @@ type Store struct {
 var (
 	_ state.Store    = (*Store)(nil)
 	_ state.Prober   = (*Store)(nil)
+	_ state.Dumper   = (*Store)(nil)
 	_ state.Unlocker = (*Store)(nil)
 )
 
@@ -120,6 +121,9 @@ func (s *Store) Runs(ctx context.Context) ([]state.Run, error) { return s.reader
 func (s *Store) Journal(ctx context.Context, id state.RunID) (*state.Journal, error) {
 	return s.reader().Journal(ctx, id)
 }
+
+// Dump implements state.Dumper.
+func (s *Store) Dump(ctx context.Context) (*state.Dump, error) { return s.reader().Dump(ctx) }
 
 func (s *Store) reader() *ledger.Reader {
 	return &ledger.Reader{View: s.view, Damaged: s.damaged, Keys: s.o.Keys}
@@ -222,6 +226,8 @@ func (s *Store) ForceUnlock(ctx context.Context, id string) error {
 		return &state.LockedError{Holder: l.who}
 	}
 	l.holder, l.who = "", state.Holder{}
-	_, err = c.updateLease(ctx, l)
-	return err
+	if _, err = c.updateLease(ctx, l); err != nil {
+		return final(err)
+	}
+	return c.fence(ctx)
 }

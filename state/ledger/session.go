@@ -28,7 +28,11 @@ type Session struct {
 	unlock sync.Once
 }
 
-var _ state.Session = (*Session)(nil)
+var (
+	_ state.Session  = (*Session)(nil)
+	_ state.Resealer = (*Session)(nil)
+	_ state.Loader   = (*Session)(nil)
+)
 
 // Snapshot implements state.Session.
 func (s *Session) Snapshot(ctx context.Context) (*state.Snapshot, error) {

@@ -120,43 +120,11 @@ func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
 }
 
 func (w *writer) Outputs(values map[string]state.Output) error {
-	payloads := make(map[string][]byte, len(values))
-	for name, o := range values {
-		if name == "" {
-			return fmt.Errorf("an output needs a name")
-		}
-		var err error
-		if payloads[name], err = state.Encode(&o); err != nil {
-			return err
-		}
+	payloads, err := encodeOutputs(values)
+	if err != nil {
+		return err
 	}
-	return w.do(func(t *Txn) error {
-		old, err := entriesOf(t, Outputs)
-		if err != nil {
-			return err
-		}
-		same := map[string]bool{}
-		for _, e := range old {
-			name := string(e.key)
-			payload, ok := payloads[name]
-			if !ok {
-				if err := t.Delete(Outputs, e.key); err != nil {
-					return err
-				}
-			} else if now, _, err := e.open(t.box); err == nil {
-				same[name] = bytes.Equal(now, payload)
-			}
-		}
-		for _, name := range sorted(payloads) {
-			if same[name] {
-				continue
-			}
-			if err := t.put(Outputs, []byte(name), payloads[name]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return w.do(func(t *Txn) error { return putOutputs(t, payloads) })
 }
 
 func (w *writer) Finish(f state.Finish) error {

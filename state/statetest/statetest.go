@@ -59,6 +59,8 @@ func Run(t *testing.T, h Harness) {
 		{"PruneHistory", pruneHistory},
 		{"Damaged", damaged},
 		{"Sealed", sealed},
+		{"Copied", copied},
+		{"Replaced", replaced},
 		{"Model", model},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, h) })
