@@ -195,7 +195,7 @@ func snapshotIsolation(t *testing.T, h Harness) {
 	before := f.snapshot()
 	old := string(before.Records[0].Value)
 	var serial uint64
-	for range 100 {
+	for n, began := 0, time.Now(); n < 100 || serial < before.Serial+5 && time.Since(began) < time.Minute; n++ {
 		snap, err := reader.Snapshot(ctx)
 		if err != nil {
 			t.Error(err)
