@@ -210,8 +210,9 @@ func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.D
 
 // stale finds a record that has moved since the plan was made.
 func (a *applier) stale(earlier map[state.RunID]bool) *hcl.Diagnostic {
+	observed := a.observed()
 	for _, c := range a.plan.Changes {
-		if c.Addr.Mode != addr.Managed {
+		if c.Addr.Mode != addr.Managed || !observed(c.Addr) {
 			continue
 		}
 		var revision uint64
@@ -232,6 +233,37 @@ func (a *applier) stale(earlier map[state.RunID]bool) *hcl.Diagnostic {
 		return diag.Errorf(CodeStale, "Plan is stale", "Since the plan was made, %s %s. Plan again.", c.Addr, what)
 	}
 	return nil
+}
+
+// observed reports on what the plan rests: everything, or in a plan that is restricted to targets what changes and what
+// that depends on.
+func (a *applier) observed() func(addr.Instance) bool {
+	if len(a.plan.Targets) == 0 {
+		return func(addr.Instance) bool { return true }
+	}
+	deps := make(map[addr.Instance][]addr.Instance, len(a.plan.Changes))
+	instances := make(map[addr.Resource][]addr.Instance)
+	var todo []addr.Instance
+	for _, c := range a.plan.Changes {
+		deps[c.Addr] = c.DependsOn
+		instances[c.Addr.Resource] = append(instances[c.Addr.Resource], c.Addr)
+		if c.Action != plans.NoOp {
+			todo = append(todo, c.Addr)
+		}
+	}
+	seen := make(map[addr.Instance]bool)
+	for len(todo) > 0 {
+		i := todo[len(todo)-1]
+		if todo = todo[:len(todo)-1]; seen[i] {
+			continue
+		}
+		seen[i] = true
+		todo = append(todo, deps[i]...)
+		if i.Key == addr.NoKey { // a dependency without a key means all instances
+			todo = append(todo, instances[i.Resource]...)
+		}
+	}
+	return func(i addr.Instance) bool { return seen[i] }
 }
 
 func recordRun(r *record) state.RunID {
