@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ const CodeUpgrade diag.Code = "state.upgrade"
 func (w *world) recordType(rec *state.Record) (*provider, providers.ResourceType, hcl.Diagnostics) {
 	p, ds := w.recordedProvider(rec.Provider)
 	if p == nil {
+		for _, d := range ds { // there is no place to point at: the block is gone
+			d.Detail += fmt.Sprintf(" The state records that it made %s. Restore the block until that is deleted, or forget it with \"meshplan state rm\".", rec.Addr)
+		}
 		return nil, nil, ds
 	}
 	t := p.types()[rec.Addr.Type]

@@ -41,7 +41,14 @@ var elsewhere = map[int][]struct{ dir, test string }{
 const cases = 60
 
 // open are those that nothing tests yet, with the reason.
-var open = map[int]string{}
+var open = map[int]string{
+	15: "a change of sensitivity alone does not rewrite the record",
+	17: "an update that turns out equal is written",
+	24: whyMoves, 25: whyMoves, 26: whyMoves, 27: whyMoves, 47: whyMoves, 48: whyMoves, 49: whyMoves, 50: whyMoves,
+	52: "the provider in memory makes anew what it should update",
+}
+
+const whyMoves = "create_before_destroy, moved, import and removed are not carried out"
 
 // Every tricky case has a directory here, a test here, or a test elsewhere that is really there.
 func TestEveryCaseIsTested(t *testing.T) {
