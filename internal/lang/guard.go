@@ -19,16 +19,14 @@ func guarded(inner function.Function, check func(args []cty.Value) error) functi
 		Description: inner.Description(),
 		Params:      openParams(inner.Params()),
 		VarParam:    openParam(inner.VarParam()),
-		Type: func(args []cty.Value) (cty.Type, error) {
+		// The result tells the type. To ask inner for it first would be one more walk through all arguments.
+		Type: function.StaticReturnType(cty.DynamicPseudoType),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if check != nil {
 				if err := check(args); err != nil {
-					return cty.NilType, redact(args, err)
+					return cty.NilVal, redact(args, err)
 				}
 			}
-			t, err := inner.ReturnTypeForValues(args)
-			return t, redact(args, err)
-		},
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			v, err := inner.Call(args)
 			if err == nil {
 				v, err = ordinary(v)

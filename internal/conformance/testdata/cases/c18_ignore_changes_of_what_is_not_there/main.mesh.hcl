@@ -1,0 +1,6 @@
+resource "memory_object" "a" {
+  name = "a"
+  lifecycle {
+    ignore_changes = [nothing]
+  }
+}
