@@ -66,6 +66,8 @@ type PlanOptions struct {
 	Replace []string   // addresses of instances to replace
 	// NoRefresh takes the records for the truth.
 	NoRefresh bool
+	// Generate writes the blocks for imports that have none (plans.Plan.Generated); otherwise these are errors.
+	Generate bool
 	// Offline forbids every access to the system; it implies NoRefresh.
 	Offline bool
 }

@@ -323,6 +323,10 @@ func (p *planner) planRemovals(ctx context.Context) {
 		case r != nil:
 			reason = plans.BecauseNoKey
 		}
+		if block := p.removed(a); block != nil && !block.Destroy && !plainOf(rec.live).IsNull() {
+			p.changes[a] = p.planForget(rec, block)
+			continue
+		}
 		i := p.recordedInstance(a)
 		c, ds := p.planRemoval(ctx, i, rec, reason)
 		if p.report(ds) == nil && c != nil {

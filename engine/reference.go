@@ -52,7 +52,7 @@ func (w *world) checkReferences() (ds hcl.Diagnostics) {
 	for _, key := range slices.Sorted(maps.Keys(w.providers)) {
 		ds = w.checkAll(ds, w.providers[key].refs, site{})
 	}
-	return ds
+	return append(ds, w.checkImports()...)
 }
 
 // site says what may be referred to at a place beside what the module declares.

@@ -190,7 +190,6 @@ func (w *world) functionsFor(dir string) map[string]function.Function {
 func (w *world) addBlocks() (ds hcl.Diagnostics) {
 	cache := map[*config.Resource]*blockRefs{}
 	for _, m := range w.modules {
-		ds = append(ds, unsupported(m.cfg)...)
 		ds = append(ds, w.unknownProviders(m)...)
 		for _, c := range m.cfg.SortedResources() {
 			_, more := w.addResource(m, c, cache)

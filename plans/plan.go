@@ -39,6 +39,9 @@ type Plan struct {
 	Targets []string
 	// Reverts describes what a rollback undoes; nil in other modes.
 	Reverts *Reverts
+	// Generated are resource blocks for imports that have none. They are no part of a plan file, nor are their imports of
+	// the plan: once the blocks are in the configuration, the next plan has them.
+	Generated []Generated
 	// Unfinished names a run that was interrupted and that this plan continues; 0 means none.
 	Unfinished uint64
 }
@@ -86,6 +89,12 @@ type Reverts struct {
 	Lost []Lost
 	// Outputs are the output values to restore, as sealed.Encode writes them.
 	Outputs map[string][]byte
+}
+
+// Generated is the text of a resource block.
+type Generated struct {
+	Addr addr.Instance
+	Text []byte
 }
 
 // Lost is a step that a rollback leaves as it is.

@@ -119,6 +119,16 @@ func stepName(s hcl.Traverser) string {
 // IsModule reports whether t names a module call or a module instance.
 func (t Target) IsModule() bool { return t.Mode == 0 }
 
+// Instance returns the single instance that t names when every step without a key means the one without a key. It must
+// not be that of a module.
+func (t Target) Instance() Instance {
+	var m Module
+	for _, s := range t.Path {
+		m = m.Child(s.Name, s.Key)
+	}
+	return Resource{Module: m, Mode: t.Mode, Type: t.Type, Name: t.Name}.Instance(t.Key)
+}
+
 // In returns t as seen from outside of the modules in path, which hold it.
 func (t Target) In(path []Step) Target {
 	t.Path = append(append([]Step(nil), path...), t.Path...)

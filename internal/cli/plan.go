@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"os"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
 )
 
@@ -16,6 +19,7 @@ func (a *app) planCommand() *cobra.Command {
 		file     string
 		detailed bool
 		destroy  bool
+		generate string
 	)
 	cmd := &cobra.Command{
 		Use:   "plan [DIR]",
@@ -47,6 +51,7 @@ credentials that can only read are enough.`,
 			if destroy {
 				options.Mode = plans.Destroy
 			}
+			options.Generate = generate != ""
 			sig := catch(cmd.Context())
 			defer sig.release()
 			p, more := w.plan(c, sig, &plan, options)
@@ -58,6 +63,12 @@ credentials that can only read are enough.`,
 				return err
 			}
 			c.diagnostics(ds)
+			if generate != "" {
+				if ds := c.writeGenerated(generate, p); ds.HasErrors() {
+					c.diagnostics(ds)
+					return exitWith(exitFailure)
+				}
+			}
 			if file != "" {
 				if ds := writePlan(file, p); ds.HasErrors() {
 					c.diagnostics(ds)
@@ -75,10 +86,42 @@ credentials that can only read are enough.`,
 	out.add(cmd.Flags())
 	plan.addAll(cmd.Flags())
 	cmd.Flags().StringVar(&file, "out", "", "save the plan to a `file` for apply")
+	cmd.Flags().StringVar(&generate, "generate-config-out", "", "write resource blocks for imports that have none to a new `file`")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	cmd.Flags().BoolVar(&destroy, "destroy", false, "plan to delete everything that is recorded")
 	a.completeAddresses(cmd, &in, "target", "replace")
 	return cmd
+}
+
+// CodeGenerated: generated configuration cannot be written.
+const CodeGenerated diag.Code = "cli.generate-config"
+
+// writeGenerated writes resource blocks for imports that have none. It never changes a file that exists.
+func (c *console) writeGenerated(file string, p *plans.Plan) hcl.Diagnostics {
+	if len(p.Generated) == 0 {
+		c.say("\nEvery import has a resource block: nothing was generated.")
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return hcl.Diagnostics{diag.Errorf(CodeGenerated, "Configuration cannot be written", "%s. Name a file that does not exist yet.", err)}
+	}
+	var text []byte
+	for i, g := range p.Generated {
+		if i > 0 {
+			text = append(text, '\n')
+		}
+		text = append(text, g.Text...)
+	}
+	if _, err := f.Write(text); err != nil {
+		f.Close()
+		return hcl.Diagnostics{diag.Errorf(CodeGenerated, "Configuration cannot be written", "%s.", err)}
+	}
+	if err := f.Close(); err != nil {
+		return hcl.Diagnostics{diag.Errorf(CodeGenerated, "Configuration cannot be written", "%s.", err)}
+	}
+	c.say("\nWrote %s. Review it, then plan again: the plan above does not hold these imports yet.", file)
+	return nil
 }
 
 func (w *workspace) planOptions(f *planFlags) engine.PlanOptions {

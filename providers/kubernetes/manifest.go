@@ -17,6 +17,7 @@ type manifestForm struct{}
 
 func newManifest(cluster func() *kube.Cluster) providers.ResourceType {
 	return &manifest{single{form: manifestForm{}, cluster: cluster, schema: &schema.Resource{
+		Coexist: coexists(manifestForm{}),
 		Summary: "Any Kubernetes object, by its manifest",
 		Description: `Applies one object of any kind by server-side apply. Only the fields of the manifest are managed: defaults of the server, fields of
 webhooks and controllers never show up in a plan, and a field that is removed from the manifest is given back. The plan is what the

@@ -42,6 +42,7 @@ var metadataFields = []field{
 
 func newMetadata(cluster func() *kube.Cluster) providers.ResourceType {
 	return &metadata{single{form: metadataForm{}, cluster: cluster, schema: &schema.Resource{
+		Coexist: coexists(metadataForm{}),
 		Summary: "Labels and annotations of an object that somebody else owns",
 		Description: `Sets labels and annotations of an existing object, or of the pod template of a workload, and nothing else. Each resource has a field manager of its
 own, so several of them on one object do not disturb each other. A change of template metadata restarts the workload's pods; the plan says how many.`,

@@ -134,7 +134,8 @@ func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 	name := req.Config.GetAttr("name").AsString()
 	foreign := false
 	o, err := t.world.write(op, name, func(o Object) (Object, bool) {
-		if o.Owner != "" && !owns(req.Owner, o.Owner) {
+		same := !req.Prior.IsNull() && req.Prior.GetAttr("id").RawEquals(cty.StringVal(o.ID)) // imported
+		if o.Owner != "" && !owns(req.Owner, o.Owner) && !same {
 			foreign = true
 			return o, true
 		}

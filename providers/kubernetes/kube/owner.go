@@ -71,7 +71,7 @@ func ownershipOf(annotations map[string]string, o providers.Owner) (ownership, s
 	switch {
 	case mark == "":
 		return unowned, ""
-	case mark == OwnerMark(o):
+	case mark == OwnerMark(o), !o.Former.IsZero() && mark == OwnerMark(providers.Owner{Lineage: o.Lineage, Address: o.Former}):
 		return ours, mark
 	case strings.HasPrefix(mark, o.Lineage+"/"):
 		return sibling, strings.TrimPrefix(mark, o.Lineage+"/")
