@@ -161,6 +161,9 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 	if p.ds = append(p.ds, p.createFirst()...); p.ds.HasErrors() {
 		return p.ds
 	}
+	if p.o.Mode == plans.Normal && !p.o.Offline {
+		p.ds = append(p.ds, p.review(ctx)...)
+	}
 	p.ds = append(p.ds, p.order()...)
 	return p.ds
 }

@@ -41,6 +41,13 @@ type Identifier interface {
 	Identity(ctx context.Context) (string, hcl.Diagnostics)
 }
 
+// Reviewer is the optional capability of a Provider to judge a plan as a whole. Review is called once, after every instance
+// has been planned, when the system may be asked; it writes nothing. A finding may name an instance (diag.For) and is
+// then shown at its block.
+type Reviewer interface {
+	Review(ctx context.Context) hcl.Diagnostics
+}
+
 // ResourceType manages the objects of one type.
 type ResourceType interface {
 	Schema() *schema.Resource

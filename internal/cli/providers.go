@@ -9,10 +9,11 @@ import (
 
 // builtin returns the providers that are compiled in. They share connections. Nothing is connected yet.
 func builtin(c connection) providers.Registry {
-	pool := kube.NewPool(kube.Options{Kubeconfig: c.kubeconfig, Context: c.context, Logger: c.logger, UserAgent: "meshplan/" + readVersion().Version})
+	manifests := &linkerd.Manifests{}
+	pool := kube.NewPool(kube.Options{Inspect: manifests.Inspect, Kubeconfig: c.kubeconfig, Context: c.context, Logger: c.logger, UserAgent: "meshplan/" + readVersion().Version})
 	baseDir := func() string { return c.dir }
 	return providers.Registry{
 		"kubernetes": kubernetes.New(pool, baseDir),
-		"linkerd":    linkerd.New(pool, linkerd.Options{BaseDir: baseDir}),
+		"linkerd":    linkerd.New(pool, linkerd.Options{BaseDir: baseDir, Manifests: manifests}),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/policy"
 )
 
 // CodeProviderUnknown: the provider block refers to something that is known only after apply.
@@ -28,6 +29,8 @@ type Options struct {
 	BaseDir func() string
 	// Now judges certificates.
 	Now func() time.Time
+	// Manifests are Linkerd's objects that the kubernetes provider plans; nil means that nothing is known of them.
+	Manifests *Manifests
 }
 
 // New returns the factory of the provider. All instances share the pool.
@@ -39,7 +42,9 @@ func New(pool *kube.Pool, o Options) providers.Factory {
 		o.Now = time.Now
 	}
 	return func() providers.Provider {
-		p := &provider{pool: pool, settings: settings{namespace: "linkerd", clusterDomain: "cluster.local", trustDomain: "cluster.local"}}
+		p := &provider{pool: pool, settings: settings{namespace: "linkerd", clusterDomain: "cluster.local", trustDomain: "cluster.local"},
+			world: policy.NewWorld(), manifests: o.Manifests}
+		p.world.Others = o.Manifests.planned
 		p.types, p.data = register(p, o)
 		return p
 	}
@@ -49,8 +54,11 @@ func New(pool *kube.Pool, o Options) providers.Factory {
 type provider struct {
 	pool     *kube.Pool
 	settings settings
-	types    map[string]providers.ResourceType
-	data     map[string]providers.DataSource
+	world    *policy.World
+	// manifests may be nil.
+	manifests *Manifests
+	types     map[string]providers.ResourceType
+	data      map[string]providers.DataSource
 }
 
 // settings are the values of the provider block.

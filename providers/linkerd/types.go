@@ -13,14 +13,18 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/traffic"
 )
 
-// register collects the types of the packages below, which ask the provider for its settings when they need them.
-func register(p *provider, o Options) (map[string]providers.ResourceType, map[string]providers.DataSource) {
-	e := env.Env{
+// env is what the types know of the provider.
+func (p *provider) env() env.Env {
+	return env.Env{
 		Cluster:     p.cluster,
 		Namespace:   func() string { return p.settings.namespace },
 		TrustDomain: func() string { return p.settings.trustDomain },
 	}
-	w := policy.NewWorld()
+}
+
+// register collects the types of the packages below, which ask the provider for its settings when they need them.
+func register(p *provider, o Options) (map[string]providers.ResourceType, map[string]providers.DataSource) {
+	e, w := p.env(), p.world
 	s := install.Settings{BaseDir: o.BaseDir, ClusterDomain: func() string { return p.settings.clusterDomain }, Now: o.Now}
 	types, data := map[string]providers.ResourceType{}, map[string]providers.DataSource{}
 	for _, m := range []map[string]providers.ResourceType{certs.Types(e, o.Now), install.Types(e, s), mesh.Types(e), policy.Types(e, w), traffic.Types(e, w), gate.Types(e)} {

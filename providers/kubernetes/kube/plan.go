@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -52,9 +53,10 @@ func (p plannedSet) find(id ID) *plannedObject {
 // PlanSet says what ApplySet would do. It never writes: it lists, gets, and asks the server by applies and creations
 // that are not persisted. Objects whose record still stands cost no request.
 func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl.Diagnostics) {
+	judged := c.inspect(req)
 	wishes, ds := c.wishes(ctx, req.Owner, req.Desired, req.Prior, req.Offline)
 	if ds.HasErrors() {
-		return SetPlan{}, ds
+		return SetPlan{}, append(judged.all(), ds...)
 	}
 	for _, w := range wishes {
 		if !req.Options.Partial {
@@ -80,8 +82,11 @@ func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl
 	var plan SetPlan
 	var private plannedSet
 	for i, w := range wishes {
-		ds = append(ds, found[i]...)
 		e := evaluations[i]
+		if e.plan.Action != NoOp || found[i].HasErrors() {
+			ds = append(ds, judged[w.ref.Name]...)
+		}
+		ds = append(ds, found[i]...)
 		e.plan.Ref = w.ref
 		e.plan.After = w.body
 		e.plan.Notes = append(slices.Clone(w.notes), e.plan.Notes...)
@@ -107,6 +112,30 @@ func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl
 	}
 	plan.Private = encoded
 	return plan, append(ds, c.Warnings()...)
+}
+
+// judgements are what Options.Inspect found, by name of the object.
+type judgements map[string]hcl.Diagnostics
+
+func (c *Cluster) inspect(req SetPlanRequest) judgements {
+	out := judgements{}
+	if c.options.Inspect == nil || req.Options.Partial {
+		return out
+	}
+	for _, d := range req.Desired {
+		if ds := c.options.Inspect(req.Owner, d.Object); len(ds) > 0 {
+			out[d.Object.GetName()] = append(out[d.Object.GetName()], ds...)
+		}
+	}
+	return out
+}
+
+func (j judgements) all() hcl.Diagnostics {
+	var out hcl.Diagnostics
+	for _, name := range slices.Sorted(maps.Keys(j)) {
+		out = append(out, j[name]...)
+	}
+	return out
 }
 
 func (p *SetPlan) add(o ObjectPlan) {

@@ -4,6 +4,10 @@ import (
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/hcl/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshplan/meshplan/providers"
 )
 
 // Options are what all connections of one run share. The zero value uses the usual kubeconfig rules (KUBECONFIG, then
@@ -19,6 +23,9 @@ type Options struct {
 	Verify bool
 	// UserAgent identifies the program to the API server and its audit log; empty means "meshplan".
 	UserAgent string
+	// Inspect judges every object that is planned, and may keep it: it must not change it. It needs no cluster. Findings
+	// about an object that does not change are dropped. nil judges nothing.
+	Inspect func(owner providers.Owner, u *unstructured.Unstructured) hcl.Diagnostics
 }
 
 // Pool hands out one Cluster per connection, so that the providers of a run share connections, discovery and the

@@ -96,9 +96,9 @@ func configKey(key string) string {
 	return configPrefix + key
 }
 
-// checkSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be
+// CheckSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be
 // written on a namespace.
-func checkSetting(key, value string, onNamespace bool) error {
+func CheckSetting(key, value string, onNamespace bool) error {
 	name, ours := strings.CutPrefix(configKey(key), configPrefix)
 	all := settings()
 	i := slices.IndexFunc(all, func(s setting) bool { return s.name == name })

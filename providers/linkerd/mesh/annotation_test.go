@@ -37,12 +37,12 @@ func TestCheckSetting(t *testing.T) {
 		{"proxy-additional-env", `{"A":"1"}`, true, "JSON list"},
 		{"admin-port", "70000", true, "not a port"},
 	} {
-		err := checkSetting(tc.key, tc.value, tc.onNamespace)
+		err := CheckSetting(tc.key, tc.value, tc.onNamespace)
 		switch {
 		case tc.problem == "" && err != nil:
-			t.Errorf("checkSetting(%q, %q) = %v, want nil", tc.key, tc.value, err)
+			t.Errorf("CheckSetting(%q, %q) = %v, want nil", tc.key, tc.value, err)
 		case tc.problem != "" && (err == nil || !strings.Contains(err.Error(), tc.problem)):
-			t.Errorf("checkSetting(%q, %q) = %v, want %q", tc.key, tc.value, err, tc.problem)
+			t.Errorf("CheckSetting(%q, %q) = %v, want %q", tc.key, tc.value, err, tc.problem)
 		}
 	}
 }

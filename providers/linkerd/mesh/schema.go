@@ -102,7 +102,7 @@ func validateInjection(config cty.Value) []schema.Problem {
 		if !v.IsKnown() || v.IsNull() {
 			continue
 		}
-		if err := checkSetting(key, v.AsString(), onNamespace); err != nil {
+		if err := CheckSetting(key, v.AsString(), onNamespace); err != nil {
 			out = append(out, schema.Problem{
 				Path: cty.GetAttrPath("config").IndexString(key), Summary: "Setting has no effect",
 				Detail: fmt.Sprintf("The setting would do nothing: %s", endSentence(err.Error())),

@@ -25,6 +25,10 @@ const (
 	CodeEgressDenied diag.Code = "linkerd.policy.egress-denied"
 	// CodeProbeRoute: a route on a Server takes Linkerd's own probe route away, and nothing admits a probe any more.
 	CodeProbeRoute diag.Code = "linkerd.policy.probe-without-route"
+	// CodeBlocks: callers were seen that a planned policy would refuse; the text names them.
+	CodeBlocks diag.Code = "linkerd.policy.blocks-caller"
+	// CodePlaintext: a port's policy reads as strict, and still admits clients without mTLS.
+	CodePlaintext diag.Code = "linkerd.policy.admits-plaintext"
 	// CodeForeignDomain: an identity belongs to another trust domain, so that no client of this mesh can have it.
 	CodeForeignDomain diag.Code = "linkerd.policy.foreign-trust-domain"
 	// CodeNoNamespace: the namespace that a data source is about does not exist.

@@ -108,3 +108,24 @@ func LoadObjects(ctx context.Context, c *kube.Cluster, e env.Env, namespace stri
 	}
 	return o, nil
 }
+
+// remove takes out what is planned to go.
+func (o *Objects) remove(namespace string, gone []kube.ID) {
+	for _, id := range gone {
+		in := id.Namespace == namespace
+		switch id.Kind {
+		case "Server":
+			o.Servers = slices.DeleteFunc(o.Servers, func(s Server) bool { return in && s.Name == id.Name })
+		case "AuthorizationPolicy":
+			o.Authorizations = slices.DeleteFunc(o.Authorizations, func(a Authorization) bool { return in && a.Name == id.Name })
+		case "ServerAuthorization":
+			o.Legacy = slices.DeleteFunc(o.Legacy, func(l Legacy) bool { return in && l.Name == id.Name })
+		case "MeshTLSAuthentication":
+			delete(o.Identities, Key{id.Namespace, id.Name})
+		case "NetworkAuthentication":
+			delete(o.Networks, Key{id.Namespace, id.Name})
+		case "HTTPRoute", "GRPCRoute":
+			o.Routes = slices.DeleteFunc(o.Routes, func(r Route) bool { return in && r.Group == id.Group && r.Kind == id.Kind && r.Name == id.Name })
+		}
+	}
+}

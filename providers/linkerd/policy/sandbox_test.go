@@ -6,9 +6,11 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
@@ -343,5 +345,100 @@ func TestEffectivePolicyOfLivePorts(t *testing.T) {
 	want := "3306 all-unauthenticated deployment/payment,deployment/trip,deployment/user; 8080 deny deployment/trip"
 	if strings.Join(got, "; ") != want {
 		t.Errorf("ports = %q, want %q", strings.Join(got, "; "), want)
+	}
+}
+
+// TestReviewNamesCallersAndPlaintext: the plan as a whole is judged, before anything is written.
+func TestReviewNamesCallersAndPlaintext(t *testing.T) {
+	r := newRig(t)
+	meshtest.Apply(t, r.env, r.ns, traffic(tripPays, userPays))
+	w := NewWorld()
+	types := Types(r.env, w)
+	plan := func(typeName, name, body string) {
+		t.Helper()
+		in := meshtest.NewInstance(t, types[typeName], typeName+"."+name)
+		_, ds := in.Plan(r.config(in, body))
+		meshtest.Fail(t, ds)
+	}
+	plan("linkerd_server", "payment", serverBody)
+	plan("linkerd_mesh_tls_authentication", "trips", tripsBody)
+	plan("linkerd_authorization_policy", "trips", letTrips)
+	var ds hcl.Diagnostics
+	meshtest.Eventually(t, "the callers are seen", func() bool {
+		var err error
+		if ds, err = w.Review(t.Context(), r.env, w.Changed()); err != nil {
+			t.Fatal(err)
+		}
+		return findCode(ds, CodeBlocks) != nil
+	})
+	d := findCode(ds, CodeBlocks)
+	if !strings.Contains(d.Detail, "this blocks "+r.ns+"/user → deployment/payment:8080") || diag.AddressOf(d) != "linkerd_server.payment" {
+		t.Errorf("%s (%s)", d.Detail, diag.AddressOf(d))
+	}
+	for _, d := range ds {
+		if strings.Contains(d.Detail, "/trip →") {
+			t.Errorf("a caller that is let in: %s", d.Detail)
+		}
+	}
+	// An old authorization lets everybody in: nobody is blocked, and the port is open.
+	plan("linkerd_server_authorization", "old", "name = \"old\"\nserver = \"payment\"\nunauthenticated = true\nnetworks = [{ cidr = \"10.0.0.0/8\" }]\n")
+	ds, err := w.Review(t.Context(), r.env, w.Changed())
+	if err != nil || findCode(ds, CodeBlocks) != nil {
+		t.Errorf("%v %v", err, ds)
+	}
+	if d := findCode(ds, CodePlaintext); d == nil || !strings.Contains(d.Detail, "still admits plaintext from 10.0.0.0/8") {
+		t.Errorf("plaintext: %v", ds)
+	}
+}
+
+// TestRoutesTakeTheProbeRouteAway: a route on a Server needs another one, with a policy, for each probe.
+func TestRoutesTakeTheProbeRouteAway(t *testing.T) {
+	s := &surroundings{env: names(), objects: objects(t, serverYAML+`---
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: pay}
+spec: {parentRefs: [{group: policy.linkerd.io, kind: Server, name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /pay}}]}]}
+`)}
+	pod := webPod()
+	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz?deep=1", Port: intstr.FromString("http")}}}
+	why := func() string {
+		var out []string
+		for _, p := range uncovered(pod, "deployment/web", 8080, s) {
+			out = append(out, p.path+": "+p.why)
+		}
+		return strings.Join(out, "; ")
+	}
+	if got := why(); !strings.Contains(got, "/healthz: no route matches it") {
+		t.Errorf("without a route for it: %q", got)
+	}
+	probeRoute := `
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: probes}
+spec: {parentRefs: [{group: policy.linkerd.io, kind: Server, name: web}], rules: [{matches: [{path: {type: Exact, value: /healthz}, method: GET}]}]}
+`
+	add := func(docs string) {
+		more := objects(t, docs)
+		s.objects.Routes = append(s.objects.Routes, more.Routes...)
+		s.objects.Authorizations = append(s.objects.Authorizations, more.Authorizations...)
+		s.objects.Networks = more.Networks
+	}
+	add(probeRoute)
+	if got := why(); !strings.Contains(got, "403") {
+		t.Errorf("without a policy for it: %q", got)
+	}
+	add(`
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: probes}
+spec: {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: probes}, requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: NetworkAuthentication, name: kubelets}]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: NetworkAuthentication
+metadata: {name: kubelets}
+spec: {networks: [{cidr: 172.18.0.0/16}]}
+`)
+	if got := why(); got != "" {
+		t.Errorf("with both: %q", got)
 	}
 }

@@ -41,6 +41,8 @@ type surroundings struct {
 	objects  Objects
 	defaults Defaults
 	observed *mesh.Observation
+	// live are the objects as they are, without what the run plans.
+	live Objects
 }
 
 // around returns a namespace as it is, with what this run plans put over it.
@@ -71,7 +73,9 @@ func (w *World) around(ctx context.Context, e env.Env, namespace string) (*surro
 		}
 		l.at, l.objects, l.observed, l.defaults = time.Now(), objects, observed, defaults
 	}
+	s.live = l.objects
 	s.objects, s.observed, s.defaults = l.objects.clone(), l.observed, l.defaults
+	s.objects.remove(namespace, w.Gone())
 	for _, u := range w.Planned() {
 		if u.GetNamespace() == namespace || u.GetKind() == "MeshTLSAuthentication" || u.GetKind() == "NetworkAuthentication" {
 			if err := s.objects.add(u, e, s.defaults.ClusterNetworks); err != nil {

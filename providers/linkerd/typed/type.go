@@ -53,7 +53,10 @@ func (t Type) Plan(ctx context.Context, req providers.PlanRequest) (providers.Pl
 	}
 	plan := kube.SetPlanRequest{Owner: req.Owner, Prior: record, Replacing: req.Replacing, Offline: req.Offline}
 	if req.Config.IsNull() {
-		t.World.Forget(req.Address.String())
+		for _, o := range record.Objects {
+			t.World.Remove(req.Address.String(), o.Ref)
+			t.World.Changes(o.Namespace)
+		}
 		plan.Options = t.options(req.Prior, req.Owner)
 		set, ds := t.Env.Cluster().PlanSet(ctx, plan)
 		return providers.PlanResponse{Planned: cty.NullVal(req.Prior.Type()), Private: set.Private, Notes: set.Notes}, ds
@@ -94,6 +97,9 @@ func (t Type) Plan(ctx context.Context, req providers.PlanRequest) (providers.Pl
 	}
 	if known {
 		t.World.Plan(req.Address.String(), desired.Object)
+	}
+	if known && o.Action != kube.NoOp {
+		t.World.Changes(schema.Text(attrs["namespace"]))
 	}
 	// What does not change is not judged again: an empty plan stays silent and costs no more than its reads.
 	if known && !req.Offline && t.Lint != nil && !res.Planned.RawEquals(req.Prior) {

@@ -14,8 +14,71 @@ import (
 
 // World is what one provider instance has planned in this run. The zero value is empty; it is safe for concurrent use.
 type World struct {
-	mu      sync.Mutex // guards planned
+	// Others returns what is planned as plain manifests; nil means nothing. It is set before the first use.
+	Others func() map[string]*unstructured.Unstructured
+
+	mu      sync.Mutex // guards the maps
 	planned map[string]*unstructured.Unstructured
+	gone    map[kube.ID]bool
+	changed map[string]bool // namespaces
+}
+
+// Remove notes that the object of an instance is planned to go.
+func (w *World) Remove(address string, refs ...kube.Ref) {
+	w.Forget(address)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone == nil {
+		w.gone = map[kube.ID]bool{}
+	}
+	for _, r := range refs {
+		w.gone[r.ID()] = true
+	}
+}
+
+// Gone returns the objects that are planned to go. What another instance makes again is planned as well.
+func (w *World) Gone() []kube.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.gone))
+}
+
+// Changes notes that something is planned to change in a namespace.
+func (w *World) Changes(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.changed = map[string]bool{}
+	}
+	w.changed[namespace] = true
+}
+
+// Changed returns the namespaces in which something is planned to change, sorted.
+func (w *World) Changed() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.changed))
+}
+
+// Address returns the address of the instance that plans an object, or "".
+func (w *World) Address(kind, namespace, name string) string {
+	for address, u := range w.everything() {
+		if u.GetKind() == kind && u.GetNamespace() == namespace && u.GetName() == name {
+			return address
+		}
+	}
+	return ""
+}
+
+func (w *World) everything() map[string]*unstructured.Unstructured {
+	all := map[string]*unstructured.Unstructured{}
+	if w.Others != nil {
+		maps.Copy(all, w.Others())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.Copy(all, w.planned)
+	return all
 }
 
 // Plan notes what the instance at an address will be.
@@ -37,11 +100,10 @@ func (w *World) Forget(address string) {
 
 // Planned returns what is planned, in order of address. The caller must not change the objects.
 func (w *World) Planned() []*unstructured.Unstructured {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := make([]*unstructured.Unstructured, 0, len(w.planned))
-	for _, address := range slices.Sorted(maps.Keys(w.planned)) {
-		out = append(out, w.planned[address])
+	all := w.everything()
+	out := make([]*unstructured.Unstructured, 0, len(all))
+	for _, address := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[address])
 	}
 	return out
 }
@@ -65,6 +127,11 @@ func (w *World) List(ctx context.Context, c *kube.Cluster, gk kschema.GroupKind,
 		}
 		for _, u := range live {
 			byName[key{u.GetNamespace(), u.GetName()}] = u
+		}
+	}
+	for _, id := range w.Gone() {
+		if id.Group == gk.Group && id.Kind == gk.Kind {
+			delete(byName, key{id.Namespace, id.Name})
 		}
 	}
 	for _, u := range w.Planned() {
