@@ -23,8 +23,9 @@ func (a *app) fmtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [DIR | FILE... | -]",
 		Short: "Put the configuration into the usual layout",
-		Long: `Rewrites *.mesh.hcl and *.vars.hcl files (and their .json forms) in the usual layout and lists those that it changed. With - it formats standard input
-to standard output. Files with syntax errors are left alone.`,
+		Long: `Rewrites *.mesh.hcl and *.vars.hcl files (and their .json forms) in the usual layout and lists those that it changed; what they mean stays the same.
+With - it formats standard input to standard output. Files with syntax errors are left alone, and so are links that it meets in a directory.
+With --check it writes nothing and exits with 1 when something is not in the usual layout.`,
 		Example: "  meshplan fmt\n  meshplan fmt --check --diff --recursive     for continuous integration\n  meshplan fmt - < shop.mesh.hcl",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return f.run(args)
@@ -76,10 +77,14 @@ func (f *formatter) argument(arg string) error {
 		return err
 	}
 	info, err := os.Stat(arg)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no file or directory %q", arg)
+	case err != nil:
 		return err
-	}
-	if !info.IsDir() {
+	case !info.IsDir() && !formattable(arg):
+		return fmt.Errorf("%q is not a configuration or variable file: their names end in .mesh.hcl, .vars.hcl or either with .json", arg)
+	case !info.IsDir():
 		return f.file(arg)
 	}
 	return filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
@@ -101,6 +106,13 @@ func formattable(name string) bool {
 }
 
 func (f *formatter) file(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > config.MaxFileBytes {
+		err = fmt.Errorf("%q is larger than %d MiB", path, config.MaxFileBytes>>20)
+	}
+	if err != nil {
+		return err
+	}
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -135,8 +147,11 @@ func (f *formatter) format(name string, src []byte) ([]byte, bool) {
 	return out, true
 }
 
-// replaceFile writes a file in one step, so that an interrupt leaves the old one or the new one.
+// replaceFile writes a file in one step, so that an interrupt leaves the old one or the new one. A link stays a link.
 func replaceFile(path string, content []byte) (err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
