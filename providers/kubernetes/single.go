@@ -53,6 +53,9 @@ func (s *single) Plan(ctx context.Context, req providers.PlanRequest) (providers
 	if req.Config.IsNull() {
 		return s.planDelete(ctx, req, rec)
 	}
+	if s.unchanged(req, rec) {
+		return providers.PlanResponse{Planned: s.protect(req.Proposed)}, nil
+	}
 	desired, ds := s.desired(req.Config)
 	if ds.HasErrors() {
 		return providers.PlanResponse{}, ds
@@ -75,6 +78,16 @@ func (s *single) Plan(ctx context.Context, req providers.PlanRequest) (providers
 		return providers.PlanResponse{}, ds
 	}
 	return s.answer(req, prior, plan), ds
+}
+
+// unchanged reports whether the configuration is what was applied and the last read found nothing amiss: then there is
+// nothing to convert, to compare or to ask. It is the rule in a large configuration.
+func (s *single) unchanged(req providers.PlanRequest, rec kube.Record) bool {
+	if req.Prior.IsNull() || req.Replacing || req.Incomplete || len(rec.Objects) != 1 || s.cluster().Verifies() {
+		return false
+	}
+	o := &rec.Objects[0]
+	return o.Desired != "" && !o.Dirty && !o.Terminating && !o.Pending && req.Proposed.IsWhollyKnown() && req.Proposed.RawEquals(req.Prior)
 }
 
 // answer turns the plan of the object into the plan of the instance.
@@ -220,17 +233,26 @@ func (s *single) Read(ctx context.Context, reqs []providers.ReadRequest) ([]prov
 	reads := make([]kube.SetRead, len(reqs))
 	for i, req := range reqs {
 		rec, ds := recordOf(req.Private)
-		desired, more := s.desired(req.Value)
-		out[i].Diagnostics = append(ds, more...)
+		out[i].Diagnostics = ds
 		o := s.options(req.Value, req.Owner)
-		reads[i] = kube.SetRead{Owner: req.Owner, Record: rec, Desired: []kube.Desired{desired}, Unresolved: req.Unresolved, Manager: o.Manager, Partial: o.Partial}
+		reads[i] = kube.SetRead{Owner: req.Owner, Record: rec, Unresolved: req.Unresolved, Manager: o.Manager, Partial: o.Partial}
+		convert := func() []kube.Desired {
+			desired, more := s.desired(req.Value)
+			out[i].Diagnostics = append(out[i].Diagnostics, more...)
+			return []kube.Desired{desired}
+		}
+		if req.Unresolved {
+			reads[i].Desired = convert()
+		} else {
+			reads[i].Later = convert // an instance has one object, so it is called once at most
+		}
 	}
 	states, ds := s.cluster().ReadSets(ctx, reads)
 	if ds.HasErrors() {
 		return out, ds
 	}
 	for i, req := range reqs {
-		out[i].Value, out[i].Private = s.found(req, reads[i].Desired[0], states[i])
+		out[i].Value, out[i].Private = s.found(req, reads[i].Desired, states[i])
 		out[i].Diagnostics = append(out[i].Diagnostics, states[i].Diagnostics...)
 	}
 	return out, ds
@@ -242,7 +264,7 @@ type reader interface {
 }
 
 // found is the value of an instance after a read.
-func (s *single) found(req providers.ReadRequest, desired kube.Desired, state kube.SetState) (cty.Value, []byte) {
+func (s *single) found(req providers.ReadRequest, desired []kube.Desired, state kube.SetState) (cty.Value, []byte) {
 	if !state.Exists() {
 		if state.Diagnostics.HasErrors() {
 			return req.Value, req.Private
@@ -255,7 +277,7 @@ func (s *single) found(req providers.ReadRequest, desired kube.Desired, state ku
 		drift, private = f.found(req, state)
 	}
 	if req.Unresolved && o.Live != nil {
-		drift = append(drift, kube.Fill(o.Live, desired.Unknown)...)
+		drift = append(drift, kube.Fill(o.Live, desired[0].Unknown)...)
 	}
 	known := s.computed(o.Ref)
 	known["uid"] = cty.StringVal(o.UID)

@@ -141,6 +141,9 @@ func (c *Cluster) Dynamic() (dynamic.Interface, error) {
 	return k.dynamic, nil
 }
 
+// Verifies reports whether the server is to be asked about every object, as Options.Verify says.
+func (c *Cluster) Verifies() bool { return c.options.Verify }
+
 // World is what this run plans and has not made yet.
 func (c *Cluster) World() *World { return &c.world }
 

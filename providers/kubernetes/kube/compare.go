@@ -43,11 +43,10 @@ func (it *readItem) suspicious(req *SetRead, verify bool) bool {
 	if it.rec.Dirty || verify {
 		return true
 	}
-	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
 	if it.meta.ResourceVersion == it.rec.ResourceVersion {
 		return false
 	}
-	if it.rec.Entry != "" && entryDigest(it.meta.ManagedFields, manager) == it.rec.Entry && (req.Partial || it.markStands(req.Owner)) {
+	if it.rec.Entry != "" && it.entry == it.rec.Entry && (req.Partial || it.markStands(req.Owner)) {
 		next.ResourceVersion, next.Generation = it.meta.ResourceVersion, it.meta.Generation
 		return false
 	}
@@ -82,6 +81,9 @@ func (it *readItem) fetch(ctx context.Context, c *Cluster, req *SetRead) {
 		return
 	}
 	it.state.Live = live
+	if it.desired == nil && req.Later != nil {
+		it.desired = byID(req.Later())[it.ref.ID()]
+	}
 	it.compare(req, live)
 }
 

@@ -62,11 +62,40 @@ type readItem struct {
 	desired *Desired
 	ref     Ref
 	mapping Mapping
-	meta    *metav1.PartialObjectMetadata
+	meta    *metav1.PartialObjectMetadata // without managedFields
+	entry   string                        // digest of our entry in them
 	err     error
 	state   ObjectState
 	next    *ObjectRecord
 	ds      hcl.Diagnostics
+}
+
+// byID finds desired objects, also those that leave their namespace to the default.
+func byID(list []Desired) map[ID]*Desired {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make(map[ID]*Desired, len(list))
+	for j := range list {
+		d := &list[j]
+		ref := RefOf(d.Object)
+		out[ref.ID()] = d
+		if ref.Namespace == "" {
+			ref.Namespace = DefaultNamespace
+			out[ref.ID()] = d
+		}
+	}
+	return out
+}
+
+// found notes the metadata of an object.
+func (it *readItem) found(meta *metav1.PartialObjectMetadata, req *SetRead) {
+	it.meta = meta
+	manager := cmp.Or(req.Manager, FieldManager)
+	if it.rec != nil {
+		manager = cmp.Or(it.rec.Manager, manager)
+	}
+	it.entry = entryDigest(meta.ManagedFields, manager)
 }
 
 // group sorts the objects of all requests into LISTs.
@@ -75,16 +104,7 @@ func (r *reader) group() {
 	r.items = make([][]*readItem, len(r.reqs))
 	for i := range r.reqs {
 		req := &r.reqs[i]
-		desired := map[ID]*Desired{}
-		for j := range req.Desired {
-			d := &req.Desired[j]
-			ref := RefOf(d.Object)
-			desired[ref.ID()] = d
-			if ref.Namespace == "" {
-				ref.Namespace = DefaultNamespace
-				desired[ref.ID()] = d
-			}
-		}
+		desired := byID(req.Desired)
 		add := func(it *readItem) {
 			it.req = i
 			r.items[i] = append(r.items[i], it)
@@ -186,29 +206,38 @@ func (r *reader) read(ctx context.Context, key readGroup, items []*readItem) err
 		if key.wide {
 			o.Namespace = ""
 		}
-		listed, err := c.listMetadata(ctx, m, o)
+		type name struct{ namespace, name string }
+		wanted := make(map[name][]*readItem, len(items))
+		for _, it := range items {
+			of := name{it.ref.Namespace, it.ref.Name}
+			wanted[of] = append(wanted[of], it)
+		}
+		err := c.eachMetadata(ctx, m, o, func() {
+			for _, it := range items {
+				it.meta = nil
+			}
+		}, func(found *metav1.PartialObjectMetadata) {
+			for _, it := range wanted[name{found.Namespace, found.Name}] {
+				it.found(found, &r.reqs[it.req])
+			}
+			found.ManagedFields = nil // most of its size, and not needed any more
+		})
 		switch {
 		case apierrors.IsForbidden(err): // then one by one
 		case err != nil:
 			return err
 		default:
-			byName := make(map[string]*metav1.PartialObjectMetadata, len(listed))
-			for _, o := range listed {
-				byName[o.Namespace+"/"+o.Name] = o
-			}
-			missing = nil
-			for _, it := range items {
-				if it.meta = byName[it.ref.Namespace+"/"+it.ref.Name]; it.meta == nil {
-					missing = append(missing, it) // gone, or its label was removed
-				}
-			}
+			missing = slices.DeleteFunc(slices.Clone(items), func(it *readItem) bool { return it.meta != nil }) // gone, or without our label
 		}
 	}
 	var group errgroup.Group
 	group.SetLimit(readGets)
 	for _, it := range missing {
 		group.Go(func() error {
-			it.meta, it.err = c.getMetadata(ctx, m, it.ref)
+			var found *metav1.PartialObjectMetadata
+			if found, it.err = c.getMetadata(ctx, m, it.ref); found != nil {
+				it.found(found, &r.reqs[it.req])
+			}
 			var down *UnreachableError
 			if errors.As(it.err, &down) || errors.Is(it.err, context.Canceled) || apierrors.IsUnauthorized(it.err) {
 				return it.err

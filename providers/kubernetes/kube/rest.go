@@ -141,22 +141,28 @@ func (c *Cluster) ListMetadata(ctx context.Context, gvk schema.GroupVersionKind,
 }
 
 func (c *Cluster) listMetadata(ctx context.Context, m Mapping, o ListOptions) ([]*metav1.PartialObjectMetadata, error) {
+	var out []*metav1.PartialObjectMetadata
+	err := c.eachMetadata(ctx, m, o, func() { out = nil }, func(found *metav1.PartialObjectMetadata) { out = append(out, found) })
+	return out, err
+}
+
+// eachMetadata calls each with what a LIST shows, page by page, so that no more than a page has to be held. When it must
+// begin again it calls restart first.
+func (c *Cluster) eachMetadata(ctx context.Context, m Mapping, o ListOptions, restart func(), each func(*metav1.PartialObjectMetadata)) error {
 	client, err := c.metadata(m, o.Namespace)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []*metav1.PartialObjectMetadata
-	err = c.pages(ctx, o.list(), func() { out = nil }, func(opts metav1.ListOptions) (string, error) {
+	return c.pages(ctx, o.list(), restart, func(opts metav1.ListOptions) (string, error) {
 		list, err := client.List(ctx, opts)
 		if err != nil {
 			return "", err
 		}
 		for i := range list.Items {
-			out = append(out, &list.Items[i])
+			each(&list.Items[i])
 		}
 		return list.GetContinue(), nil
 	})
-	return out, err
 }
 
 // pages reads all pages of a list. When the server has forgotten the list in between (410), nothing of it is used: it

@@ -175,6 +175,9 @@ type SetRead struct {
 	Record Record
 	// Desired are the objects as recorded, secrets absent. They give the shape onto which live objects are projected.
 	Desired []Desired
+	// Later gives Desired, and is called only when an object has to be compared: of an unchanged world, nothing is
+	// converted. It is not used when Desired is set, or when the set is unresolved.
+	Later func() []Desired
 	// Unresolved looks the desired objects up by name and takes those that carry the owner's mark.
 	Unresolved bool
 	Partial    bool // as in SetOptions
