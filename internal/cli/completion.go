@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -52,16 +54,51 @@ func (a *app) completeRecorded(in *inputFlags) cobra.CompletionFunc {
 		if a.prepare(cmd) != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
+		return a.recordedAddresses(cmd, in), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// recordedAddresses returns the addresses of the state, or nothing when it cannot be read.
+func (a *app) recordedAddresses(cmd *cobra.Command, in *inputFlags) (out []string) {
+	_, snap, ds := a.recorded(cmd.Context(), ".", in.state)
+	if ds.HasErrors() {
+		return nil
+	}
+	for _, r := range snap.Records {
+		out = append(out, r.Addr.String())
+	}
+	return out
+}
+
+// completeShown offers what show can show: runs first, then addresses of the state, and files.
+func (a *app) completeShown(in *inputFlags) cobra.CompletionFunc {
+	runs := a.completeRuns(in, runPrefix)
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		out, _ := runs(cmd, args, word) // it goes to the directory of -C as well
+		return append(out, a.recordedAddresses(cmd, in)...), cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// completeOutputs offers the names of recorded outputs.
+func (a *app) completeOutputs(in *inputFlags) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if a.prepare(cmd) != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
 		_, snap, ds := a.recorded(cmd.Context(), ".", in.state)
 		if ds.HasErrors() {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		var out []string
-		for _, r := range snap.Records {
-			out = append(out, r.Addr.String())
-		}
-		return out, cobra.ShellCompDirectiveNoFileComp
+		return slices.Sorted(maps.Keys(snap.Outputs)), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completeWords offers the words that a flag may have.
+func completeWords(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // completeRuns offers the numbers of runs, the newest first, with what they were.

@@ -57,6 +57,8 @@ commands. Files that are there already are written over; others are left alone.`
 	}
 	cmd.Flags().StringVar(&out, "out", "", "`directory` to write to; it is made if it is not there")
 	cmd.Flags().StringVar(&format, "format", "md", "`format` of the pages: md or man")
+	completeWords(cmd, "format", "md", "man")
+	_ = cmd.MarkFlagDirname("out")
 	return cmd
 }
 

@@ -35,5 +35,6 @@ add. It reads neither state nor cluster. To draw the order of a plan's steps, us
 	}
 	in.addVariables(cmd.Flags())
 	cmd.Flags().StringVar(&format, "format", "tree", "`format` of the drawing: tree, dot, mermaid or svg")
+	completeWords(cmd, "format", "tree", "dot", "mermaid", "svg")
 	return cmd
 }

@@ -25,7 +25,7 @@ func (a *app) outputCommand() *cobra.Command {
 		Example: `  meshplan output
   meshplan output --raw url
   meshplan output --json`,
-		Args: atMost(1),
+		Args: atMost(1), ValidArgsFunction: a.completeOutputs(&in),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case raw && asJSON:

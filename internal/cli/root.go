@@ -42,6 +42,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	a.setHelp(root)
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "run as if started in this `directory`")
 	root.PersistentFlags().StringVar(&a.color, "color", string(ui.ColorAuto), "`when` to colour: auto, always or never")
+	completeWords(root, "color", "auto", "always", "never")
 	root.AddGroup(&cobra.Group{ID: "write", Title: "Write a rollout:"}, &cobra.Group{ID: "run", Title: "Carry it out:"}, &cobra.Group{ID: "look", Title: "Look at it:"})
 	group := func(id string, cmds ...*cobra.Command) {
 		for _, c := range cmds {

@@ -46,7 +46,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
   meshplan show --format html run:42 > run.html
   meshplan show linkerd_trust_anchor.main`,
 		Args:              atMost(1),
-		ValidArgsFunction: a.completeRuns(&in, runPrefix),
+		ValidArgsFunction: a.completeShown(&in),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON {
 				if format != "text" {
@@ -77,6 +77,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 	in.addState(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, html, svg, dot, mermaid or tree; of a run: text, json, html or svg")
+	completeWords(cmd, "format", "text", "json", "md", "html", "svg", "dot", "mermaid", "tree")
 	cmd.Flags().BoolVar(&full, "full", false, "show very long values and defaults of what is created or deleted as well")
 	cmd.Flags().BoolVar(&summary, "summary", false, "show one line for each change, without values")
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
