@@ -141,5 +141,8 @@ func (a *applier) makeRecord(c *plans.Change, v cty.Value, private []byte, statu
 	if t := a.typeOf(c); t != nil {
 		r.SchemaVersion = t.Schema().Version
 	}
+	if r.Secret, err = a.secrets(c, v); err != nil {
+		return nil, diag.FromError(CodeState, "Value cannot be recorded", err, nil)
+	}
 	return r, nil
 }

@@ -156,6 +156,9 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 	block := &t.Schema().Block
 	value := sealed.Value{Plain: conform(block, f.record.sealed.Plain), Secrets: f.record.sealed.Secrets}
 	candidates := []cty.Value{}
+	if v, ok := r.kept(f.record.Record); ok {
+		candidates = append(candidates, v)
+	}
 	if rec != nil {
 		candidates = append(candidates, rec.live)
 	}

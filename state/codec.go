@@ -63,6 +63,7 @@ type storedRecord struct {
 	Status        Status   `msgpack:"s"`
 	Protected     bool     `msgpack:"l,omitempty"`
 	CreateFirst   bool     `msgpack:"c,omitempty"`
+	Secret        []byte   `msgpack:"k,omitempty"`
 	Revision      uint64   `msgpack:"r,omitempty"`
 	Run           RunID    `msgpack:"n,omitempty"`
 }
@@ -70,7 +71,7 @@ type storedRecord struct {
 // EncodeMsgpack writes the stored form, for package msgpack.
 func (r *Record) EncodeMsgpack(e *msgpack.Encoder) error {
 	s := storedRecord{Provider: r.Provider, SchemaVersion: r.SchemaVersion, Value: r.Value, Private: r.Private,
-		Status: r.Status, Protected: r.Protected, CreateFirst: r.CreateFirst, Revision: r.Revision, Run: r.Run}
+		Status: r.Status, Protected: r.Protected, CreateFirst: r.CreateFirst, Secret: r.Secret, Revision: r.Revision, Run: r.Run}
 	for _, d := range r.DependsOn {
 		key, err := AppendKey(nil, d)
 		if err != nil {
@@ -88,7 +89,7 @@ func (r *Record) DecodeMsgpack(d *msgpack.Decoder) error {
 		return err
 	}
 	*r = Record{Addr: r.Addr, Provider: s.Provider, SchemaVersion: s.SchemaVersion, Value: s.Value, Private: s.Private,
-		Status: s.Status, Protected: s.Protected, CreateFirst: s.CreateFirst, Revision: s.Revision, Run: s.Run}
+		Status: s.Status, Protected: s.Protected, CreateFirst: s.CreateFirst, Secret: s.Secret, Revision: s.Revision, Run: s.Run}
 	if len(s.DependsOn) > 0 {
 		r.DependsOn = make([]addr.Instance, len(s.DependsOn))
 	}

@@ -9,8 +9,8 @@
 //	              │                                          │
 //	              └── kill: outcome unknown ──► next run reads the live object and resolves it
 //
-// Secrets never reach this package: values arrive sealed (package sealed) and encoded. A store may encrypt what it keeps
-// on top of that (Keys).
+// Values arrive without their secrets (package sealed) and encoded. A store may encrypt what it keeps on top of that
+// (Keys); only then is it given secrets as well (SecretKeeper).
 //
 // Package ledger says how a state lies in keys and values; boltstore keeps them in a file, kubestore in a cluster;
 // statetest holds what all of them promise.
@@ -117,6 +117,9 @@ type Record struct {
 	// CreateFirst says that a replacement creates the new object before it deletes this one. It is kept for the time
 	// when the block is gone: what depends on the instance relies on it.
 	CreateFirst bool
+	// Secret is Value with its secrets in it. Stores that seal keep it, so that a rollback can restore former secrets; all
+	// others drop it.
+	Secret []byte
 	// Revision is the serial of the commit that wrote the record; the store sets it.
 	Revision uint64
 	// Run wrote the record last; the store sets it.
@@ -317,6 +320,10 @@ type Keys interface {
 type Resealer interface {
 	Reseal(keys Keys) error
 }
+
+// SecretKeeper is an optional capability of a Store: it says whether what it keeps is encrypted, so that it may be given
+// secrets (Record.Secret).
+type SecretKeeper interface{ KeepsSecrets() bool }
 
 // ErrSealed says that the state is encrypted and no keys were given.
 var ErrSealed = errors.New("the state is sealed, and no keys are configured")

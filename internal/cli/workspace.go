@@ -48,7 +48,7 @@ func (a *app) open(cmd *cobra.Command, dir string, in *inputFlags, saved []plans
 	}
 	store, more := a.openStore(dir, in.state, in.kubeconfig, &w.config.Settings)
 	if ds = append(ds, more...); !ds.HasErrors() {
-		w.store = store
+		w.store = store.Store // with its capabilities
 	}
 	return w, ds
 }

@@ -203,3 +203,17 @@ func substitute(v cty.Value, depth int, secrets []Secret, replace func(Secret, c
 }
 
 func stepEqual(a, b cty.PathStep) bool { return cty.Path{a}.Equals(cty.Path{b}) }
+
+// WithoutEphemeral returns v with null in the place of what is ephemeral: that is kept nowhere, not even encrypted.
+func WithoutEphemeral(v cty.Value) cty.Value {
+	out, err := cty.Transform(v, func(_ cty.Path, e cty.Value) (cty.Value, error) {
+		if e.HasMark(schema.Ephemeral) {
+			return cty.NullVal(e.Type()), nil
+		}
+		return e, nil
+	})
+	if err != nil { // the function returns none
+		return v
+	}
+	return out
+}

@@ -87,6 +87,9 @@ func (s *Store) Journal(ctx context.Context, id state.RunID) (*state.Journal, er
 	return s.reader().Journal(ctx, id)
 }
 
+// KeepsSecrets implements state.SecretKeeper.
+func (s *Store) KeepsSecrets() bool { return s.o.Keys != nil }
+
 // Dump implements state.Dumper.
 func (s *Store) Dump(ctx context.Context) (*state.Dump, error) { return s.reader().Dump(ctx) }
 

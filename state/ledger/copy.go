@@ -102,7 +102,14 @@ func (s *Session) Load(d *state.Dump) error {
 			case b == Resources:
 				t.records++
 			}
-			sealed, err := t.box.seal(b, e.Key, e.Value)
+			value := e.Value
+			if t.box == nil {
+				var err error
+				if value, err = withoutSecrets(b, e.Key, value); err != nil {
+					return err
+				}
+			}
+			sealed, err := t.box.seal(b, e.Key, value)
 			if err != nil {
 				return err
 			}
@@ -130,7 +137,7 @@ func (s *Session) Replace(snap *state.Snapshot, force bool) error {
 	for _, i := range now.Unresolved {
 		all = append(all, i.Addr)
 	}
-	e, err := newEdit(snap.Records, all, 0)
+	e, err := newEdit(s.kept(snap.Records), all, 0)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,16 @@ type edit struct {
 
 type encoded struct{ key, payload []byte }
 
+// plain returns a record as it is stored in the clear.
+func plain(r *state.Record) *state.Record {
+	if r == nil || r.Secret == nil {
+		return r
+	}
+	c := *r
+	c.Secret = nil
+	return &c
+}
+
 // newEdit encodes records as written by run; 0 leaves their run as it is.
 func newEdit(put []*state.Record, remove []addr.Instance, run state.RunID) (*edit, error) {
 	e := &edit{}

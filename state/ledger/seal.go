@@ -140,6 +140,11 @@ func (t *Txn) seal(keys state.Keys) error {
 			if err != nil {
 				return err
 			}
+			if next == nil {
+				if plain, err = withoutSecrets(b, e.key, plain); err != nil {
+					return err
+				}
+			}
 			if sealed, err = next.seal(b, e.key, plain); err != nil {
 				return err
 			}
@@ -150,4 +155,36 @@ func (t *Txn) seal(keys state.Keys) error {
 	}
 	t.box = next
 	return nil
+}
+
+// withoutSecrets takes out of a stored entry what only a sealed state may keep.
+func withoutSecrets(b Bucket, key, payload []byte) ([]byte, error) {
+	switch b {
+	case Resources:
+		r, err := state.Decode[state.Record](payload)
+		if err != nil || r.Secret == nil {
+			return payload, err
+		}
+		return state.Encode(plain(r))
+	case Journal:
+		_, kind, err := parseJournalKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if kind == journalIntent {
+			i, err := state.Decode[state.Intent](payload)
+			if err != nil || i.Before == nil || i.Before.Secret == nil {
+				return payload, err
+			}
+			i.Before = plain(i.Before)
+			return state.Encode(i)
+		}
+		o, err := state.Decode[state.Outcome](payload)
+		if err != nil || o.After == nil || o.After.Secret == nil {
+			return payload, err
+		}
+		o.After = plain(o.After)
+		return state.Encode(o)
+	}
+	return payload, nil
 }

@@ -65,13 +65,25 @@ func (s *Session) Adopt(id state.Identity) error {
 
 // Edit implements state.Session.
 func (s *Session) Edit(put []*state.Record, remove []addr.Instance) error {
-	e, err := newEdit(put, remove, 0)
+	e, err := newEdit(s.kept(put), remove, 0)
 	if err != nil {
 		return err
 	}
 	return s.Commits.Do(func(t *Txn) error {
 		return e.apply(t, func(state.RunID, int) bool { return true })
 	})
+}
+
+// kept returns records as they are kept: secrets are for sealed states only.
+func (s *Session) kept(records []*state.Record) []*state.Record {
+	if s.Reader.Keys != nil {
+		return records
+	}
+	out := make([]*state.Record, len(records))
+	for i, r := range records {
+		out[i] = plain(r)
+	}
+	return out
 }
 
 // Reseal implements state.Resealer.

@@ -35,6 +35,9 @@ func (w *writer) do(write Write) error {
 
 func (w *writer) Intend(i state.Intent) error {
 	i.Run = w.run.ID
+	if w.session.Reader.Keys == nil {
+		i.Before = plain(i.Before)
+	}
 	key, err := recordKey(i.Addr)
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func (w *writer) Intend(i state.Intent) error {
 }
 
 func (w *writer) Checkpoint(step int, r *state.Record) error {
-	e, err := newEdit([]*state.Record{r}, nil, w.run.ID)
+	e, err := newEdit(w.session.kept([]*state.Record{r}), nil, w.run.ID)
 	if err != nil {
 		return err
 	}
@@ -80,6 +83,9 @@ func (w *writer) Checkpoint(step int, r *state.Record) error {
 }
 
 func (w *writer) Record(o state.Outcome) error {
+	if w.session.Reader.Keys == nil {
+		o.After = plain(o.After)
+	}
 	e, err := newOutcomeEdit(&o, w.run.ID)
 	if err != nil {
 		return err
@@ -110,7 +116,7 @@ func (w *writer) checkOpen(t *Txn, key []byte, step int, a addr.Instance) error 
 }
 
 func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
-	e, err := newEdit(put, remove, w.run.ID)
+	e, err := newEdit(w.session.kept(put), remove, w.run.ID)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 		{"PruneHistory", pruneHistory},
 		{"Damaged", damaged},
 		{"Sealed", sealed},
+		{"Secrets", secrets},
 		{"Copied", copied},
 		{"Replaced", replaced},
 		{"Model", model},
