@@ -38,6 +38,7 @@ func (t *resourceType) render(ctx context.Context, c *Chart, config cty.Value, v
 		ReleaseName: text(config, "name"), Namespace: text(config, "namespace"), Values: values,
 		KubeVersion: v.KubeVersion, APIVersions: v.APIVersions,
 		IncludeCRDs: includeCRDs.IsKnown() && !includeCRDs.IsNull() && includeCRDs.True(), SkipTests: true,
+		RunHooks: texts(config, "run_hooks"),
 	})
 	if ds = append(ds, more...); r == nil || ds.HasErrors() {
 		return nil, ds
@@ -58,7 +59,7 @@ func withValues(config, values cty.Value) cty.Value {
 
 // values puts values files, values and secret values on top of each other.
 func (t *resourceType) values(config cty.Value) (Values, bool, hcl.Diagnostics) {
-	for _, name := range []string{"name", "namespace", "values_files", "skip", "include_crds", "create_namespace"} {
+	for _, name := range []string{"name", "namespace", "values_files", "skip", "run_hooks", "include_crds", "create_namespace"} {
 		if !config.GetAttr(name).IsWhollyKnown() {
 			return nil, false, nil
 		}

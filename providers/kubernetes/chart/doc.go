@@ -11,7 +11,8 @@
 //     refused with the name of the template, because their plan would never be empty.
 //   - Templates see no cluster: `lookup` returns nothing, as in `helm template`. `.Release.IsInstall` is always true and
 //     `.Release.Revision` always 1, so that the first and the hundredth rendering agree.
-//   - Hooks are not run. They are reported, since skipping them in silence would be worse.
+//   - Hooks are not run unless they are asked for: then they are objects like the others. Those that are not are
+//     reported, since skipping them in silence would be worse.
 //   - Charts are untrusted input: paths stay inside the configuration directory, archives and downloads are bounded, a
 //     values schema fetches nothing, and text from a chart is scrubbed before it is shown.
 //   - The objects of a chart may hold secrets. Values under a Secret's data and stringData, and whatever depends on

@@ -43,6 +43,9 @@ func fetch(ctx context.Context, src Source, o LoadOptions) ([]byte, hcl.Diagnost
 		return nil, at("repository", diag.Errorf(CodeFetch, "Chart needs the network", "The chart %s is not in the cache, and the network must not be used. %s", src, why))
 	}
 	client := newClient(ctx)
+	if u, err := url.Parse(src.Repository); err == nil && src.Username != "" && !src.oci() {
+		client.Transport = &login{next: client.Transport, at: u, source: src}
+	}
 	var found located
 	var d *hcl.Diagnostic
 	if src.oci() {
@@ -62,7 +65,7 @@ func fetch(ctx context.Context, src Source, o LoadOptions) ([]byte, hcl.Diagnost
 	var b []byte
 	var err error
 	if src.oci() {
-		b, err = pull(client, found.url)
+		b, err = pull(client, found.url, src)
 	} else {
 		b, err = download(ctx, client, found.url, maxPackedBytes)
 	}
@@ -91,6 +94,23 @@ func fetchFailed(src Source, err error) *hcl.Diagnostic {
 func newClient(ctx context.Context) *http.Client {
 	base := retry.NewTransport(http.DefaultTransport)
 	return &http.Client{Transport: &boundedTransport{ctx: ctx, next: base}, Timeout: fetchTimeout}
+}
+
+// login adds the credentials of a source to requests to its own host. An index may send readers elsewhere, and so may
+// a redirection.
+type login struct {
+	next   http.RoundTripper
+	at     *url.URL
+	source Source
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *login) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == l.at.Host && r.URL.Scheme == l.at.Scheme {
+		r = r.Clone(r.Context())
+		r.SetBasicAuth(l.source.Username, l.source.Password)
+	}
+	return l.next.RoundTrip(r)
 }
 
 type boundedTransport struct {

@@ -20,7 +20,7 @@ func resolveImage(client *http.Client, src Source) (located, *hcl.Diagnostic) {
 	if _, err := semver.NewVersion(src.Version); err == nil {
 		return located{version: src.Version, url: repository + ":" + tagOf(src.Version)}, nil
 	}
-	c, err := registryClient(client, repository)
+	c, err := registryClient(client, repository, src)
 	if err != nil {
 		return located{}, diag.At(fetchFailed(src, err), cty.GetAttrPath("repository"))
 	}
@@ -40,8 +40,8 @@ func resolveImage(client *http.Client, src Source) (located, *hcl.Diagnostic) {
 func tagOf(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 // pull gets the packaged chart out of an image. Layers are verified against the manifest by the client.
-func pull(client *http.Client, ref string) ([]byte, error) {
-	c, err := registryClient(client, ref)
+func pull(client *http.Client, ref string, src Source) ([]byte, error) {
+	c, err := registryClient(client, ref, src)
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +53,15 @@ func pull(client *http.Client, ref string) ([]byte, error) {
 	return result.Chart.Data, nil
 }
 
-// registryClient uses the credentials of `helm registry login` and `docker login`. Registries on this machine are read
+// registryClient logs in as the source says, or with the credentials of `helm registry login` and `docker login`. Registries on this machine are read
 // without TLS, as container runtimes do.
-func registryClient(client *http.Client, ref string) (*registry.Client, error) {
+func registryClient(client *http.Client, ref string, src Source) (*registry.Client, error) {
 	options := []registry.ClientOption{registry.ClientOptHTTPClient(client)}
 	if u, err := url.Parse(ociPrefix + ref); err == nil && loopback(u.Host) {
 		options = append(options, registry.ClientOptPlainHTTP())
+	}
+	if src.Username != "" {
+		options = append(options, registry.ClientOptBasicAuth(src.Username, src.Password))
 	}
 	return registry.NewClient(options...)
 }

@@ -29,6 +29,8 @@ type RenderOptions struct {
 	APIVersions []string
 	// IncludeCRDs adds the objects of the crds directories.
 	IncludeCRDs bool
+	// RunHooks are the hooks, by kind or kind/namespace/name, that are rendered as objects.
+	RunHooks []string
 	// SkipTests leaves hooks out that only `helm test` runs.
 	SkipTests bool
 }
@@ -95,6 +97,8 @@ func (c *Chart) Render(ctx context.Context, o RenderOptions) (*Rendered, hcl.Dia
 	if ds = append(append(ds, more...), again...); ds.HasErrors() {
 		return nil, ds
 	}
+	ds = append(ds, o.unmatched(hooks)...)
+	objects, hooks = o.run(objects, hooks)
 	out := &Rendered{Templates: map[kube.ID]string{}}
 	if o.IncludeCRDs {
 		crds, more := c.crds(in, hidden)
@@ -230,10 +234,11 @@ func (c *Chart) again(ctx context.Context, o RenderOptions, va variant) ([]manif
 	if ds.HasErrors() {
 		return nil, "", ds
 	}
-	objects, _, ds := sortOut(all)
+	objects, hooks, ds := sortOut(all)
 	if ds.HasErrors() {
 		return nil, "", ds
 	}
+	objects, _ = o.run(objects, hooks)
 	return objects, ev.notes, nil
 }
 

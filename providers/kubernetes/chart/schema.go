@@ -21,6 +21,7 @@ func resourceSchema() *schema.Resource {
 		"values_files":     {Type: cty.List(cty.String), Optional: true, Description: "YAML files with values, in the configuration directory. Later ones win."},
 		"include_crds":     {Type: cty.Bool, Optional: true, Default: cty.True, Description: "Manage the definitions in the chart's crds directory like its other objects."},
 		"skip":             {Type: cty.List(cty.String), Optional: true, Description: "Objects of the chart that are left out: a kind, or a key of objects such as \"Deployment/shop/web\"."},
+		"run_hooks":        {Type: cty.List(cty.String), Optional: true, Description: "Hooks of the chart that are made as its objects, and made again when they change: a kind such as \"Job\", or a key such as \"Job/shop/migrate\". `--replace` runs them once more. Only hooks of installation and upgrade can be named; they come in the order of their kinds, without regard to weights."},
 		"objects":          {Type: cty.DynamicPseudoType, Computed: true, Description: "The rendered objects by kind/namespace/name."},
 		"chart_version":    {Type: cty.String, Computed: true, Description: "Version of the chart that is installed."},
 		"app_version":      {Type: cty.String, Computed: true, Description: "Version of what the chart installs, as the chart states it."},
@@ -34,7 +35,7 @@ func resourceSchema() *schema.Resource {
 	return &schema.Resource{
 		Summary: "The objects of a Helm chart, without a Helm release.",
 		Description: "Renders a chart in process and manages each of its objects: the plan shows what changes in the cluster, object by object. " +
-			"There is no release record, so `helm list` does not show it. Hooks are not run; the plan names them. Charts that render random values or " +
+			"There is no release record, so `helm list` does not show it. Hooks are not run unless `run_hooks` names them; the plan names the others. Charts that render random values or " +
 			"the time of day are refused, because their plan would never be empty.",
 		Example: `resource "kubernetes_chart" "podinfo" {
   name       = "podinfo"
@@ -73,6 +74,8 @@ func sourceAttributes() map[string]*schema.Attribute {
 		"repository": {Type: cty.String, Optional: true, Description: "Chart repository (https://…) or OCI registry (oci://…)."},
 		"chart":      {Type: cty.String, Optional: true, Description: "Name of the chart in the repository."},
 		"version":    {Type: cty.String, Optional: true, Description: "Version of the chart in the repository, or a range such as \"~1.4\" of which the newest match is taken."},
+		"username":   {Type: cty.String, Optional: true, Description: "User to log in to the repository as. Without it, a registry is read with what `helm registry login` and `docker login` know."},
+		"password":   {Type: cty.String, Optional: true, Sensitive: true, Description: "Password or token of the user. It is sent to the repository's own host only, and never stored."},
 		"digest":     {Type: cty.String, Optional: true, Description: "SHA-256 of the packaged chart as \"sha256:…\": anything else is refused, and the chart is taken from the local cache without asking the repository.", Validate: checkDigest},
 	}
 }
@@ -134,7 +137,7 @@ func sourceFrom(config cty.Value) (Source, bool) {
 		}
 		return v.AsString()
 	}
-	src := Source{Path: get("path"), Repository: get("repository"), Name: get("chart"), Version: get("version"), Digest: get("digest")}
+	src := Source{Path: get("path"), Repository: get("repository"), Name: get("chart"), Version: get("version"), Digest: get("digest"), Username: get("username"), Password: get("password")}
 	return src, known
 }
 

@@ -26,6 +26,9 @@ type Source struct {
 	// Digest is the SHA-256 of the packaged chart as "sha256:" and 64 hexadecimal digits; empty accepts any. For a
 	// directory it is the digest that Chart.Digest reports.
 	Digest string
+	// Username and Password log in to the repository, and are sent nowhere else. Empty leaves it to what the URL holds,
+	// and for registries to what `helm registry login` and `docker login` know.
+	Username, Password string
 }
 
 const ociPrefix = "oci://"
@@ -66,6 +69,9 @@ func (s Source) validate() (ds hcl.Diagnostics) {
 	}
 	if s.Path != "" {
 		return ds
+	}
+	if (s.Username == "") != (s.Password == "") {
+		report("username", "A login needs both username and password.")
 	}
 	u, err := url.Parse(s.Repository)
 	switch {
