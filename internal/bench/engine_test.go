@@ -35,6 +35,19 @@ resource "memory_object" "b" {
   input    = memory_object.a[each.key].id
 }`, n/1000)
 	}},
+	{"a look into a big map by each instance", func(n int) string {
+		return fmt.Sprintf(`
+locals {
+  keys = toset([for p in setproduct(range(500), range(%d)) : "k${p[0]}-${p[1]}"])
+  map  = { for k in local.keys : k => { text = k } }
+  list = tolist(local.keys)
+}
+resource "memory_object" "a" {
+  for_each = local.keys
+  name     = "a-${each.key}"
+  input    = [local.map[each.key].text, lookup(local.map, each.key, null), length(local.map), element(local.list, 7), try(local.map[each.key].none, "none")]
+}`, n/500)
+	}},
 	{"fan-in of all to one", func(n int) string {
 		return fmt.Sprintf(`
 resource "memory_object" "many" {

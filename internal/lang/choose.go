@@ -2,7 +2,6 @@ package lang
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -66,64 +65,6 @@ func containsFunction() function.Function {
 				}
 			}
 			return result, nil
-		},
-	})
-}
-
-// lookupFunction reads one element of a map or attribute of an object, or else a default. The rest of the map may be
-// unknown.
-func lookupFunction() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{
-			{Name: "map", Type: cty.DynamicPseudoType, AllowMarked: true},
-			{Name: "key", Type: cty.String, AllowMarked: true},
-		},
-		VarParam: &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			if len(args) > 3 {
-				return cty.NilType, fmt.Errorf("lookup takes two or three arguments, not %d", len(args))
-			}
-			t := args[0].Type()
-			switch {
-			case t.IsObjectType():
-				key, ok := text(args[1])
-				switch {
-				case !ok:
-					return cty.DynamicPseudoType, nil
-				case t.HasAttribute(key):
-					return t.AttributeType(key), nil
-				case len(args) == 3:
-					return args[2].Type(), nil
-				}
-				return cty.NilType, function.NewArgErrorf(1, "the object has no such attribute, and there is no default")
-			case t.IsMapType():
-				if len(args) == 3 {
-					if _, err := convert.Convert(args[2], t.ElementType()); err != nil {
-						return cty.NilType, function.NewArgErrorf(2, "the default must have the type of the map's elements: %s", err)
-					}
-				}
-				return t.ElementType(), nil
-			}
-			return cty.NilType, function.NewArgErrorf(0, "a map or an object is required, not %s", t.FriendlyName())
-		},
-		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
-			m, marks := args[0].Unmark()
-			key, keyMarks := args[1].Unmark()
-			var out cty.Value
-			switch name := key.AsString(); {
-			case m.Type().IsObjectType() && m.Type().HasAttribute(name):
-				out = m.GetAttr(name)
-			case m.Type().IsMapType() && m.HasIndex(key).True():
-				out = m.Index(key)
-			case len(args) == 3:
-				var err error
-				if out, err = convert.Convert(args[2], t); err != nil {
-					return cty.NilVal, function.NewArgError(2, err)
-				}
-			default:
-				return cty.NilVal, function.NewArgErrorf(1, "the map has no such key, and there is no default")
-			}
-			return out.WithMarks(marks, keyMarks), nil
 		},
 	})
 }

@@ -15,39 +15,24 @@ import (
 // maxProduct is how many combinations setproduct makes at most.
 const maxProduct = 1 << 18
 
-// lengthFunction counts the elements of a collection, the attributes of an object or the characters of a string. The
-// number is known as soon as the type or the refinements tell.
-func lengthFunction() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			t := args[0].Type()
-			if t == cty.String || t == cty.DynamicPseudoType || t.IsTupleType() || t.IsObjectType() || t.IsCollectionType() {
-				return cty.Number, nil
-			}
-			return cty.NilType, function.NewArgErrorf(0, "a string, a collection or an object is required, not %s", t.FriendlyName())
-		},
-		RefineResult: notNull,
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			v, marks := args[0].Unmark() // what is inside may be secret, how much of it is not
-			t := v.Type()
-			var n cty.Value
-			var err error
-			switch {
-			case t == cty.DynamicPseudoType:
-				n = cty.UnknownVal(cty.Number)
-			case t == cty.String:
-				n, err = stdlib.StrlenFunc.Call([]cty.Value{v})
-			case t.IsTupleType():
-				n = cty.NumberIntVal(int64(t.Length()))
-			case t.IsObjectType():
-				n = cty.NumberIntVal(int64(len(t.AttributeTypes())))
-			default:
-				n = v.Length()
-			}
-			return n.WithMarks(marks), err
-		},
-	})
+// length counts what a value without marks has.
+func length(v cty.Value) (cty.Value, error) {
+	switch t := v.Type(); {
+	case v.IsNull():
+		return cty.NilVal, function.NewArgErrorf(0, "argument must not be null")
+	case t == cty.DynamicPseudoType:
+		return cty.UnknownVal(cty.Number).RefineNotNull(), nil
+	case t == cty.String:
+		return stdlib.StrlenFunc.Call([]cty.Value{v})
+	case t.IsTupleType():
+		return cty.NumberIntVal(int64(t.Length())), nil
+	case t.IsObjectType():
+		return cty.NumberIntVal(int64(len(t.AttributeTypes()))), nil
+	case t.IsCollectionType():
+		return v.Length(), nil
+	default:
+		return cty.NilVal, function.NewArgErrorf(0, "a string, a collection or an object is required, not %s", t.FriendlyName())
+	}
 }
 
 // quantifier makes alltrue (stop at false) and anytrue (stop at true). Null counts as false.

@@ -141,7 +141,7 @@ func collectionFunctions() map[string]function.Function {
 		"concat":          stdlib.ConcatFunc,
 		"contains":        containsFunction(),
 		"distinct":        stdlib.DistinctFunc,
-		"element":         stdlib.ElementFunc,
+		"element":         elementFunction(),
 		"flatten":         stdlib.FlattenFunc,
 		"index":           indexFunction(),
 		"keys":            stdlib.KeysFunc,

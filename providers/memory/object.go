@@ -132,8 +132,11 @@ func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 		op = "create"
 	}
 	name := req.Config.GetAttr("name").AsString()
-	foreign := false
+	foreign, missing := false, false
 	o, err := t.world.write(op, name, func(o Object) (Object, bool) {
+		if missing = op == "update" && o.ID == ""; missing {
+			return o, false
+		}
 		same := !req.Prior.IsNull() && req.Prior.GetAttr("id").RawEquals(cty.StringVal(o.ID)) // imported
 		if o.Owner != "" && !owns(req.Owner, o.Owner) && !same {
 			foreign = true
@@ -146,6 +149,9 @@ func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 		}
 		return o, true
 	})
+	if missing {
+		return providers.ApplyResponse{}, hcl.Diagnostics{diag.Errorf(CodeMissing, "No such object", "There is no object %q any more that could be updated. Plan again to make it anew.", name)}
+	}
 	if foreign {
 		return providers.ApplyResponse{}, hcl.Diagnostics{diag.Errorf(CodeExists, "Object exists", "There is an object %q that belongs to somebody else.", name)}
 	}
@@ -167,6 +173,12 @@ func (t *object) Apply(ctx context.Context, req providers.ApplyRequest) (provide
 	return providers.ApplyResponse{Value: v}, nil
 }
 
+// another reports whether the recorded object has gone and somebody else has made one of the same name.
+func another(req providers.ReadRequest, o Object) bool {
+	id := req.Value.GetAttr("id")
+	return !owns(req.Owner, o.Owner) && id.IsKnown() && !id.IsNull() && id.AsString() != o.ID
+}
+
 func (t *object) Read(_ context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	out := make([]providers.ReadResponse, len(reqs))
 	for n, req := range reqs {
@@ -176,7 +188,7 @@ func (t *object) Read(_ context.Context, reqs []providers.ReadRequest) ([]provid
 			continue
 		}
 		o, ok := t.world.get(name)
-		if !ok || req.Unresolved && !owns(req.Owner, o.Owner) {
+		if !ok || req.Unresolved && !owns(req.Owner, o.Owner) || another(req, o) {
 			out[n].Value = cty.NullVal(req.Value.Type())
 			continue
 		}

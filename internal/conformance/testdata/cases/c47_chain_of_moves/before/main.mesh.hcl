@@ -1,0 +1,3 @@
+resource "memory_object" "a" {
+  name  = "a"
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "a" {
+  count = 2
+  name  = "a${count.index}"
+}

@@ -1,0 +1,4 @@
+resource "memory_object" "a" {
+  count = 1
+  name  = "a"
+}

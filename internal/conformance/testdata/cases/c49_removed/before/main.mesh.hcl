@@ -1,0 +1,6 @@
+resource "memory_object" "a" {
+  name  = "a"
+}
+resource "memory_object" "b" {
+  name  = "b"
+}

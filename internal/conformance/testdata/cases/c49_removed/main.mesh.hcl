@@ -1,0 +1,9 @@
+removed {
+  from = memory_object.a
+  lifecycle {
+    destroy = false
+  }
+}
+removed {
+  from = memory_object.b
+}

@@ -1,0 +1,8 @@
+resource "memory_object" "a" {
+  name  = "a"
+}
+
+import {
+  to = memory_object.a
+  id = "a"
+}

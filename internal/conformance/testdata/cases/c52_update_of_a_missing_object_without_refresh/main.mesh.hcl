@@ -1,0 +1,4 @@
+resource "memory_object" "a" {
+  name  = "a"
+  input = 2
+}
