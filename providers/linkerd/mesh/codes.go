@@ -27,6 +27,10 @@ const (
 	CodeStillMeshed diag.Code = "linkerd.injection.still-meshed"
 	// CodeConflict: somebody else has set one of the annotations to another value.
 	CodeConflict diag.Code = "linkerd.injection.conflict"
+	// CodeNetworkPolicy: a NetworkPolicy admits the application's ports and not the port at which meshed traffic arrives.
+	CodeNetworkPolicy diag.Code = "linkerd.injection.network-policy"
+	// CodeOpaque: a Service and the pods behind it disagree about whether a port is opaque.
+	CodeOpaque diag.Code = "linkerd.injection.opaque-mismatch"
 	// CodeCheckpoint: progress could not be recorded, so that the step stopped.
 	CodeCheckpoint diag.Code = "linkerd.injection.checkpoint"
 )

@@ -52,6 +52,13 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 	ds := scene.problems(true)
 	scene.describe(&res)
 	changed := before == nil || !maps.Equal(before.annotations, s.annotations) || len(dropped(before, &s)) > 0
+	if changed || res.Restarts > 0 { // what is not about to change is not judged again
+		n, err := meet(ctx, c, s.namespace)
+		if err != nil {
+			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
+		}
+		ds = append(ds, n.problems(scene.states)...)
+	}
 	switch {
 	case changed || res.Restarts > 0 || req.Incomplete:
 		res.Planned = unknownComputed(req.Proposed)

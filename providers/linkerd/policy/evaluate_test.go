@@ -105,6 +105,7 @@ func TestEvaluate(t *testing.T) {
 				p.Annotations["config.linkerd.io/proxy-require-identity-inbound-ports"] = "80,8000-8100"
 			},
 			asks: []asked{{plain, Denied, ""}, {user, Allowed, AllAuthenticated}}},
+		{name: "the proxy's own port is no exception", port: 4191, def: Deny, access: Deny, asks: []asked{{plain, Denied, ""}, {trip, Denied, ""}}},
 		{name: "a Server denies", yaml: serverYAML, port: 8080, server: "web", access: Deny, asks: []asked{{plain, Denied, ""}, {trip, Denied, ""}}},
 		{name: "and no other port", yaml: serverYAML, port: 9090, access: AllUnauthenticated, asks: []asked{{plain, Allowed, AllUnauthenticated}}},
 		{name: "other pods have none", yaml: serverYAML, port: 8080, access: AllUnauthenticated, pod: func(p *corev1.Pod) { p.Labels["app"] = "db" }, asks: []asked{{plain, Allowed, AllUnauthenticated}}},

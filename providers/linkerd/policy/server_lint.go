@@ -117,13 +117,21 @@ func lintProbes(pod *corev1.Pod, workload string, port int, server Server) hcl.D
 	var ds hcl.Diagnostics
 	for _, c := range pod.Spec.Containers {
 		for name, probe := range map[string]*corev1.Probe{"liveness": c.LivenessProbe, "readiness": c.ReadinessProbe, "startup": c.StartupProbe} {
-			if probe == nil || probe.GRPC == nil || int(probe.GRPC.Port) != port {
+			what := ""
+			switch {
+			case probe == nil:
+			case probe.GRPC != nil && int(probe.GRPC.Port) == port:
+				what = "a gRPC call"
+			case probe.TCPSocket != nil && probePort(&c, probe.TCPSocket.Port) == port:
+				what = "a TCP connection"
+			}
+			if what == "" {
 				continue
 			}
 			ds = append(ds, diag.Warningf(CodeProbe, "Probe will be refused",
-				"The %s probe of container %s in %s is a gRPC call of the kubelet to port %d, which has no mesh identity; Server %q (%s) refuses it and the pod becomes unready. "+
+				"The %s probe of container %s in %s is %s of the kubelet to port %d, which has no mesh identity; Server %q (%s) refuses it and the pod becomes unready. "+
 					"Use an httpGet probe, which Linkerd admits by itself, or admit the kubelet's network with a linkerd_network_authentication.",
-				name, c.Name, workload, port, server.Name, access))
+				name, c.Name, workload, what, port, server.Name, access))
 		}
 	}
 	slices.SortFunc(ds, func(a, b *hcl.Diagnostic) int { return cmp.Compare(a.Detail, b.Detail) })
