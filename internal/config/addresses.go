@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -35,14 +37,16 @@ func (d *decoder) movedCircles() {
 			if next == nil || seen[next] != n+1 {
 				continue
 			}
-			chain := next.From.String()
+			chain := []string{next.From.String()}
 			for at := next; ; at = d.addresses.movedFrom[at.To.String()] {
-				chain += " → " + at.To.String()
-				if at == m {
+				if chain = append(chain, at.To.String()); at == m {
 					break
 				}
 			}
-			d.report(diag.Error(CodeConflict, "Moved in a circle", fmt.Sprintf("The moved blocks lead back to where they started: %s. Remove the one that is not true any more.", chain), m.DeclRange.Ptr()))
+			if len(chain) > 10 {
+				chain = slices.Concat(chain[:8], []string{"…"}, chain[len(chain)-1:])
+			}
+			d.report(diag.Error(CodeConflict, "Moved in a circle", fmt.Sprintf("The moved blocks lead back to where they started: %s. Remove the one that is not true any more.", strings.Join(chain, " → ")), m.DeclRange.Ptr()))
 		}
 	}
 }

@@ -28,7 +28,7 @@ func moduleLimit(format string, limit int, c *ModuleCall) *hcl.Diagnostic {
 }
 
 // maxFindings is how many findings one load reports. Nobody reads more, and looking for a "did you mean" costs time.
-const maxFindings = 1000
+const maxFindings = 200
 
 // bounded leaves out what is too much.
 func bounded(ds hcl.Diagnostics) hcl.Diagnostics {

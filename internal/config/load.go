@@ -53,6 +53,8 @@ type loadedModule struct {
 	incomplete bool
 	// weight counts the declarations in it and in what it calls, each call by itself.
 	weight int
+	// variables are the names of the module's variables, sorted, and required those of them that need a value.
+	variables, required []string
 	// ownProvider is the first provider block in it or in what it calls, nil when there is none.
 	ownProvider *hcl.Range
 }
@@ -86,6 +88,11 @@ func (l *loader) directory(rel string, by *ModuleCall) *loadedModule {
 	}
 	l.diags = append(append(l.diags, ds...), followUps(ds, d.diags, l.cfg.Files)...)
 	l.calls(m)
+	for _, v := range m.module.SortedVariables() {
+		if m.variables = append(m.variables, v.Name); v.Required() {
+			m.required = append(m.required, v.Name)
+		}
+	}
 	check := &moduleCheck{loader: l, loadedModule: m, root: by == nil}
 	check.run()
 	return m

@@ -101,7 +101,7 @@ func (c *moduleCheck) call(call *ModuleCall, child *loadedModule) {
 	if child.incomplete {
 		return // what seems to be missing may be there
 	}
-	c.arguments(call, child.module)
+	c.arguments(call, child)
 	var missing []string
 	for _, key := range sortedKeys(child.module.ConfigurationAliases) {
 		if _, ok := call.Providers[key]; !ok {
@@ -155,20 +155,20 @@ func (c *moduleCheck) passed(call *ModuleCall, child *loadedModule, key string) 
 }
 
 // arguments compares the arguments of a call with the variables of the module.
-func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
+func (c *moduleCheck) arguments(call *ModuleCall, child *loadedModule) {
 	meant := map[string]bool{} // misspelled, and reported as such
 	for _, a := range inOrder(call.Arguments) {
 		if len(c.diags) > maxFindings {
 			return
 		}
-		v := child.Variables[a.Name]
+		v := child.module.Variables[a.Name]
 		switch {
 		case v == nil:
-			detail := fmt.Sprintf("The module in %q has no variable %q.%s", call.Source, a.Name, diag.Suggest(a.Name, sortedKeys(child.Variables)))
+			detail := fmt.Sprintf("The module in %q has no variable %q.%s", call.Source, a.Name, diag.Suggest(a.Name, child.variables))
 			if _, hint, ok := strings.Cut(detail, "Did you mean"); ok {
 				meant[quoted(hint)] = true
 			} else {
-				detail += listed(" There are: ", sortedKeys(child.Variables), " It has no variables at all.")
+				detail += listed(" There are: ", child.variables, " It has no variables at all.")
 			}
 			c.report(diag.Error(CodeUnknownArgument, "Unknown argument of module", detail, a.NameRange.Ptr()))
 		case v.Deprecated != "":
@@ -176,9 +176,9 @@ func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
 		}
 	}
 	var missing, lines []string
-	for _, v := range child.SortedVariables() {
-		if v.Required() && call.Arguments[v.Name] == nil && !meant[v.Name] {
-			missing, lines = append(missing, fmt.Sprintf("%q", v.Name)), append(lines, v.Name+" = …")
+	for _, name := range child.required {
+		if call.Arguments[name] == nil && !meant[name] && len(missing) < 20 {
+			missing, lines = append(missing, fmt.Sprintf("%q", name)), append(lines, name+" = …")
 		}
 	}
 	if len(missing) > 0 {
@@ -191,6 +191,10 @@ func (c *moduleCheck) arguments(call *ModuleCall, child *Module) {
 func listed(prefix string, names []string, none string) string {
 	if len(names) == 0 {
 		return none
+	}
+	const most = 20
+	if len(names) > most {
+		return prefix + strings.Join(names[:most], ", ") + ", …."
 	}
 	return prefix + strings.Join(names, ", ") + "."
 }

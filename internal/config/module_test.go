@@ -293,3 +293,32 @@ func TestModulesDeterministic(t *testing.T) {
 		}
 	}
 }
+
+// However many mistakes there are, as many are reported as somebody may read, and they are found in a time that grows with
+// the text and not with its square.
+func TestManyMistakes(t *testing.T) {
+	const n = 20000
+	for name, line := range map[string]string{
+		"calls":   "module \"m%d\" {\n  source = \"./m\"\n  x = 1\n}\n",
+		"blocks":  "variabel \"v%d\" {\n}\n",
+		"aliases": "resource \"t_a\" \"x%d\" {\n  provider = t.nowhere\n}\n",
+		"syntax":  "locals {\n  x%d = = 1\n}\n",
+	} {
+		var text strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, line, i)
+		}
+		_, ds := files(t, map[string]string{"main.mesh.hcl": text.String(), "m/m.mesh.hcl": "variable \"needed\" {\n  type = string\n}\n"})
+		last := ds[len(ds)-1]
+		if len(ds) > maxFindings+1 || name != "syntax" && last.Summary != "Too many findings" || name == "syntax" && len(ds) > maxSyntaxErrors {
+			t.Errorf("%s: %d findings, the last is %v", name, len(ds), last)
+		}
+	}
+	var circle strings.Builder
+	for i := range n {
+		fmt.Fprintf(&circle, "moved {\n  from = t_a.x%d\n  to = t_a.x%d\n}\n", i, (i+1)%n)
+	}
+	if _, ds := files(t, map[string]string{"main.mesh.hcl": circle.String()}); len(ds) != 1 || len(ds[0].Detail) > 500 {
+		t.Errorf("a circle of %d blocks: %v", n, ds)
+	}
+}

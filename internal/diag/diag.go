@@ -163,10 +163,13 @@ func compare(a, b *hcl.Diagnostic) int {
 }
 
 // Suggest returns ` Did you mean "x"?` for the candidate nearest to name, or "" when none is near enough. Candidates may
-// come in any order; equally near ones resolve to the first in byte order. It costs O(candidates): long names, which nobody
-// types, are not compared.
+// come in any order; equally near ones resolve to the first in byte order. It costs O(candidates), of which there may
+// be ten thousand: long names, which nobody types, are not compared.
 func Suggest(name string, candidates []string) string {
-	const long = 100
+	const long, many = 100, 10_000
+	if len(candidates) > many {
+		return ""
+	}
 	best, distance := "", 3
 	if len(name) <= 2 {
 		distance = 2 // everything short is near to everything else that is
