@@ -209,6 +209,9 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 	if ds = append(ds, s.collides(i, t, &req)...); ds.HasErrors() {
 		return ds
 	}
+	if s.unchanged(&req) {
+		return append(ds, s.pass(ctx, i, req.Planned)...)
+	}
 	if s.deposes == "" { // otherwise what is not resolved is about the object that stands aside
 		if ds = append(ds, s.resume(ctx, t, rec, &req)...); ds.HasErrors() {
 			return ds

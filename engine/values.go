@@ -101,7 +101,13 @@ func agrees(planned, actual cty.Value, secrets []cty.Path) (cty.Path, bool) {
 }
 
 func compareKnown(at cty.Path, planned, actual cty.Value, secrets []cty.Path) (cty.Path, bool) {
-	if !planned.IsKnown() || within(at, secrets) {
+	if within(at, secrets) {
+		return nil, true
+	}
+	if !planned.IsKnown() { // what is known of an unknown value is a promise too
+		if actual.IsKnown() && planned.Type() != cty.DynamicPseudoType && planned.Range().Includes(actual).RawEquals(cty.False) {
+			return at.Copy(), false
+		}
 		return nil, true
 	}
 	if planned.IsNull() || !actual.IsKnown() || actual.IsNull() {
@@ -142,13 +148,28 @@ func compareKnown(at cty.Path, planned, actual cty.Value, secrets []cty.Path) (c
 			}
 		}
 		return nil, true
-	case pt.IsSetType() && !planned.IsWhollyKnown():
-		return nil, true
+	case pt.IsSetType() && ac.IsSetType() && !planned.IsWhollyKnown():
+		return at.Copy(), setAgrees(planned, actual)
 	}
 	if planned.RawEquals(actual) {
 		return nil, true
 	}
 	return at.Copy(), false
+}
+
+// setAgrees reports whether a set can be what a set with unknown elements became: those may turn out equal, so it may
+// shrink, but it cannot grow, and the known elements are in it.
+func setAgrees(planned, actual cty.Value) bool {
+	want, got := planned.AsValueSlice(), actual.AsValueSlice()
+	if len(got) > len(want) || len(got) == 0 {
+		return false
+	}
+	for _, w := range want {
+		if w.IsWhollyKnown() && !actual.HasElement(w).True() {
+			return false
+		}
+	}
+	return true
 }
 
 // setAt returns v with the value at path replaced by that of from, removed where from has none there. It serves

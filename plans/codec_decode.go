@@ -201,14 +201,6 @@ func (d *decoder) value(b []byte) (out *storedValue, err error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	if err := checkLengths(b); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if r := recover(); r != nil { // cty panics on values that no encoder writes, such as lists of mixed types
-			out, err = nil, fmt.Errorf("decoding a value: %v", r)
-		}
-	}()
 	v, err := d.values.Decode(b)
 	if err != nil {
 		return nil, err

@@ -107,8 +107,13 @@ func (e *Encoder) Encode(v Value) ([]byte, error) {
 // concurrent use.
 type Decoder struct{ types typeCache }
 
-// Decode reads what Encode wrote.
-func (d *Decoder) Decode(b []byte) (Value, error) {
+// Decode reads what Encode wrote. Whatever the input is, it takes memory in proportion to it and does not panic.
+func (d *Decoder) Decode(b []byte) (out Value, err error) {
+	defer func() {
+		if r := recover(); r != nil { // cty panics on values that no encoder writes, such as lists of mixed types
+			out, err = Value{}, fmt.Errorf("decoding a value: %v", r)
+		}
+	}()
 	var w wire
 	if err := msgpack.Unmarshal(b, &w); err != nil {
 		return Value{}, fmt.Errorf("decoding a value: %w", err)
@@ -117,11 +122,14 @@ func (d *Decoder) Decode(b []byte) (Value, error) {
 	if err != nil {
 		return Value{}, fmt.Errorf("decoding a value's type: %w", err)
 	}
+	if err := checkLengths(w.Value); err != nil {
+		return Value{}, err
+	}
 	v, err := ctymsgpack.Unmarshal(w.Value, ty)
 	if err != nil {
 		return Value{}, fmt.Errorf("decoding a value: %w", err)
 	}
-	out := Value{Plain: v}
+	out = Value{Plain: v}
 	for _, s := range w.Secrets {
 		p, err := decodePath(s.Path)
 		if err != nil {

@@ -1,10 +1,9 @@
-package plans
+package sealed
 
 import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
@@ -13,16 +12,9 @@ const maxDepth = 500
 
 var errLengths = errors.New("decoding a value: it is cut off, nested too deep or announces more than it holds")
 
-// checkLengths refuses a sealed value that announces more elements than it has bytes: the decoder of cty makes room for
+// checkLengths refuses a value that announces more elements than it has bytes: the decoder of cty makes room for
 // what is announced before it reads, so a few bytes of a hostile file could take all memory.
-func checkLengths(encoded []byte) error {
-	var wire struct {
-		Value []byte `msgpack:"v"`
-	}
-	if err := msgpack.Unmarshal(encoded, &wire); err != nil {
-		return errLengths
-	}
-	b := wire.Value
+func checkLengths(b []byte) error {
 	open := []int{1} // of each nesting level, how many elements are still to come
 	for len(open) > 0 {
 		last := len(open) - 1
