@@ -619,3 +619,15 @@ resource "memory_object" "x" {
 `)
 	r.fails("config.expansion", "nonsensitive()")
 }
+
+func TestAttributeOfSeveralInstances(t *testing.T) {
+	r := newRig(t)
+	r.write(`
+resource "memory_object" "web" {
+  for_each = toset(["a"])
+  name     = each.key
+}
+output "o" { value = memory_object.web.name }
+`)
+	r.fails("config.no-such-reference", `memory_object.web["key"].name`, "values(memory_object.web)[*].name")
+}

@@ -124,7 +124,7 @@ func (w *world) checkReference(ds hcl.Diagnostics, r ref, at site) hcl.Diagnosti
 func (w *world) checkResourceReference(ds hcl.Diagnostics, r ref, at site, missing func(what, name string, names []string) hcl.Diagnostics) hcl.Diagnostics {
 	to := w.resources[r.Resource]
 	if to != nil && (to.check == nil || to.check == at.check) {
-		return ds
+		return to.checkKey(ds, r)
 	}
 	what := "resource"
 	if r.Kind == lang.RefData {
@@ -141,6 +141,26 @@ func (w *world) checkResourceReference(ds hcl.Diagnostics, r ref, at site, missi
 		}
 	}
 	return missing(what, relative(r.Resource), names)
+}
+
+// checkKey verifies that an attribute is asked of an instance, not of all of them together.
+func (r *resource) checkKey(ds hcl.Diagnostics, to ref) hcl.Diagnostics {
+	if !r.keyed() || to.KeyExpr != lang.KeyNone || len(to.Remaining) == 0 {
+		return ds
+	}
+	a, ok := to.Remaining[0].(hcl.TraverseAttr)
+	if !ok {
+		return ds
+	}
+	name := r.addr
+	name.Module = ""
+	key, all := "0", name.String()
+	if r.forEach != nil {
+		key, all = `"key"`, "values("+all+")"
+	}
+	text := fmt.Sprintf("name an instance, as in %s[%s].%s, or take them all, as in %s[*].%s.", name, key, a.Name, all, a.Name)
+	rng := to.Range
+	return append(ds, diag.Error(CodeReference, "Resource has several instances", fmt.Sprintf("%s has count or for_each, so it has no attributes of its own: %s", name, text), &rng))
 }
 
 // checkOutput verifies that a reference to a module names an output of it, and uses a key just when there are keys.
