@@ -123,3 +123,21 @@ func evaluatedTraversal(e hcl.Expression, ctx *hcl.EvalContext) (hcl.Traversal, 
 	}
 	return nil, hcl.Diagnostics{diag.Error(CodeInvalidArgument, "Invalid address", "The argument \"to\" is not an address.", e.Range().Ptr())}
 }
+
+// NewImport returns what an import block with a literal address and id would be; the command line makes one.
+func NewImport(address, id string) (*Import, hcl.Diagnostics) {
+	e, ds := hclsyntax.ParseExpression([]byte(address), "ADDRESS", hcl.InitialPos)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	i := &Import{To: e, ID: hcl.StaticExpr(cty.StringVal(id), e.Range()), DeclRange: e.Range()}
+	t, _, err := targetTraversal(e)
+	if err == nil {
+		i.Target, err = addr.TargetFromTraversal(t)
+	}
+	if err != nil || i.Target.Mode != addr.Managed || lang.IsReserved(i.Target.Type) {
+		return nil, hcl.Diagnostics{diag.Error(CodeInvalidArgument, "Invalid address", fmt.Sprintf("%q does not name an instance of a managed resource, as in kubernetes_manifest.web or "+
+			"'kubernetes_manifest.web[\"eu\"]'.", address), e.Range().Ptr())}
+	}
+	return i, nil
+}
