@@ -465,7 +465,13 @@ func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
 			if stored, ok := a.plan.Reverts.Outputs[o.Name]; ok && res.Outcome == state.Succeeded {
 				out[o.Name] = state.Output{Value: stored, Sensitive: o.Sensitive}
 			}
-		} else if a.outputs[o.Name] != nil {
+		} else if n := a.outputs[o.Name]; n != nil {
+			if res.spoiled(n) {
+				if had {
+					out[o.Name] = former
+				}
+				continue
+			}
 			got, more := a.evaluateOutput(o.Name)
 			plain, _ := unmark(got)
 			if more.HasErrors() || !plain.IsWhollyKnown() {

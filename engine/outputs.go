@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/internal/sealed"
@@ -65,6 +66,12 @@ func (n *named) valueRange() *hcl.Range {
 
 // planOutput records what an output becomes.
 func (p *planner) planOutput(name string) hcl.Diagnostics {
+	if !p.wantsOutput(p.outputs[name]) {
+		if before, had := p.outputBefore(name); had {
+			p.addOutput(plans.OutputChange{Name: name, Before: before.Plain, After: before.Plain, Sensitive: p.snapshot.Outputs[name].Sensitive})
+		}
+		return nil
+	}
 	v, ds := p.evaluateOutput(name)
 	if ds.HasErrors() {
 		return ds
@@ -74,10 +81,38 @@ func (p *planner) planOutput(name string) hcl.Diagnostics {
 	if had {
 		o.Before, _ = before.Reveal(v, p.identity.Key)
 	}
-	p.mu.Lock()
-	p.plan.Outputs = append(p.plan.Outputs, o)
-	p.mu.Unlock()
+	p.addOutput(o)
 	return ds
+}
+
+func (p *planner) addOutput(o plans.OutputChange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plan.Outputs = append(p.plan.Outputs, o)
+}
+
+// wantsOutput reports whether a plan with targets has to do with an output: one that depends only on what is left alone
+// stays as it is.
+func (p *planner) wantsOutput(n *named) bool {
+	if p.wanted == nil || len(n.nodes) == 0 {
+		return true
+	}
+	for a := range p.wanted {
+		for _, r := range n.nodes {
+			if r.Resource == a.Resource {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spoiled reports whether an output depends on something that was not applied as planned.
+func (r *Result) spoiled(n *named) bool {
+	hit := func(a addr.Instance) bool {
+		return slices.ContainsFunc(n.nodes, func(r ref) bool { return r.Resource == a.Resource })
+	}
+	return slices.ContainsFunc(r.Failed, hit) || slices.ContainsFunc(r.Canceled, hit) || slices.ContainsFunc(r.Skipped, func(s Skip) bool { return hit(s.Addr) })
 }
 
 // planOutputs adds the outputs that go away, and sorts them. keep says which names stay.

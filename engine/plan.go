@@ -183,6 +183,10 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 		if d != nil {
 			ds = append(ds, d)
 		}
+		if len(found) > 1 {
+			ds = append(ds, diag.Errorf(CodeTarget, "Several instances", "%s names %d instances. Replacing means deleting, so name them one by one: %s.", text, len(found), listed(found)))
+			continue
+		}
 		for _, a := range found {
 			p.toReplace[a] = true
 		}
@@ -235,6 +239,19 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 		}
 	}
 	return ds
+}
+
+// listed names some addresses.
+func listed(as []addr.Instance) string {
+	const most = 5
+	var names []string
+	for i, a := range as {
+		if i == most {
+			return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", len(as)-most)
+		}
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // match finds the instances that an address names: one, all of a resource, all of a module.

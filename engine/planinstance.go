@@ -10,6 +10,8 @@ import (
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/lang"
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/internal/sealed"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/state"
@@ -177,6 +179,20 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	return out, ds
 }
 
+// storedInClear reports whether a part of v is sensitive by now that the record still holds in the clear.
+func storedInClear(recorded sealed.Value, v cty.Value) bool {
+	_, marks := unmark(v)
+	for _, m := range marks {
+		if _, secret := m.Marks[schema.Sensitive]; !secret {
+			continue
+		}
+		if at, err := m.Path.Apply(recorded.Plain); err == nil && (!at.IsKnown() || !at.IsNull()) {
+			return true
+		}
+	}
+	return false
+}
+
 // mustWrite reports whether the record differs from what it should say although the object is as it should be.
 func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
 	if rec == nil {
@@ -191,7 +207,7 @@ func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
 			return true
 		}
 	}
-	if rec.relinked {
+	if rec.relinked || storedInClear(rec.sealed, c.After) {
 		return true
 	}
 	return string(rec.private) != string(rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))

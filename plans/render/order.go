@@ -57,6 +57,16 @@ func CountLine(p *plans.Plan) string {
 	return fmt.Sprintf("Plan: %d to create, %d to update, %d to replace, %d to delete.", n.Create, n.Update, n.Replace, n.Delete)
 }
 
+// recordSteps counts the records that are written although nothing happens to their objects.
+func recordSteps(p *plans.Plan) (n int) {
+	for _, s := range p.Steps {
+		if s.Op == plans.OpRecord {
+			n++
+		}
+	}
+	return n
+}
+
 // claims returns the changes of objects that stay as they are under a new address, or under management from now on.
 func claims(p *plans.Plan) (out []*plans.Change) {
 	for _, c := range p.Changes {

@@ -341,6 +341,9 @@ func (t *textWriter) foot(p *plans.Plan, gs []group) {
 		t.line("%s: the record goes, the object stays.", plural(n, "object")+" to forget")
 	}
 	t.line("%s", t.o.Paint.Bold(CountLine(p)))
+	if n := recordSteps(p); n > 0 && p.Empty() {
+		t.line("The next apply brings %s up to date (dependencies, settings, marks). No object changes.", plural(n, "record"))
+	}
 }
 
 func (t *textWriter) summary(g group) {
