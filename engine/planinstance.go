@@ -170,6 +170,9 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Action, c.Reason = plans.Update, plans.BecauseIncomplete
 	case resp.Again != "":
 		c.Action, c.Reason = plans.Update, plans.BecauseAgain
+		if rec != nil && rec.imported != "" {
+			c.Reason = plans.BecauseAdopted
+		}
 		c.Notes = append(c.Notes, resp.Again)
 	default:
 		c.Action = plans.NoOp

@@ -139,7 +139,7 @@ func (m *manifest) Import(ctx context.Context, owner providers.Owner, id string)
 		return providers.ReadResponse{}, ds
 	}
 	attrs := m.computed(ref)
-	attrs["manifest"] = kube.ToValue(object)
+	attrs["manifest"] = kube.ToValue(object.Object)
 	attrs["uid"] = cty.StringVal(string(live.GetUID()))
 	attrs["on_exists"] = cty.StringVal(kube.OnExistsAdopt)
 	attrs["on_destroy"] = cty.StringVal(kube.OnDestroyDelete)
