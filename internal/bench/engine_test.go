@@ -48,6 +48,16 @@ resource "memory_object" "a" {
   input    = [local.map[each.key].text, lookup(local.map, each.key, null), length(local.map), element(local.list, 7), try(local.map[each.key].none, "none")]
 }`, n/500)
 	}},
+	{"modules of two", func(n int) string {
+		return fmt.Sprintf(`
+locals { keys = toset([for p in setproduct(range(500), range(%d)) : "k${p[0]}-${p[1]}"]) }
+module "pair" {
+  source   = "./pair"
+  for_each = local.keys
+  name     = each.key
+}
+output "count" { value = length(module.pair) }`, n/1000)
+	}},
 	{"fan-in of all to one", func(n int) string {
 		return fmt.Sprintf(`
 resource "memory_object" "many" {
@@ -69,6 +79,17 @@ resource "memory_object" "one" {
 	}},
 }
 
+// pair is the module of the shape that calls one.
+const pair = `
+variable "name" { type = string }
+resource "memory_object" "a" { name = "a-${var.name}" }
+resource "memory_object" "b" {
+  name  = "b-${var.name}"
+  input = memory_object.a.id
+}
+output "id" { value = memory_object.b.id }
+`
+
 // TestEngine measures the engine alone: an in-memory provider and the real store.
 func TestEngine(t *testing.T) {
 	enabled(t)
@@ -79,6 +100,7 @@ func TestEngine(t *testing.T) {
 				budget := map[int]time.Duration{10_000: 500 * time.Millisecond, 100_000: 5 * time.Second}[n]
 				dir := t.TempDir()
 				write(t, dir, "main.mesh.hcl", s.make(n))
+				write(t, dir, "pair/main.mesh.hcl", pair)
 				c, ds := config.Load(dir, config.Options{})
 				if ds.HasErrors() {
 					t.Fatal(ds)

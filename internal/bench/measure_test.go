@@ -86,7 +86,11 @@ func run(t *testing.T, dir string, env []string, wantCode int, args ...string) (
 
 func write(t *testing.T, dir, name, src string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o600); err != nil {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
