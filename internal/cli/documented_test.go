@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers"
 )
 
 // TestTypesAreDocumented checks that every resource type and data source of the program is described, attribute by
@@ -24,9 +25,15 @@ func TestTypesAreDocumented(t *testing.T) {
 		types := map[string]*schema.Resource{}
 		for n, r := range p.ResourceTypes() {
 			types[n] = r.Schema()
+			if _, ok := r.(providers.Importer); ok != (r.Schema().Import != "") {
+				t.Errorf("%s can be imported: %v; its documentation says %q", n, ok, r.Schema().Import)
+			}
 		}
 		for n, d := range p.DataSources() {
 			types["data "+n] = d.Schema()
+			if d.Schema().Import != "" {
+				t.Errorf("data %s cannot be imported", n)
+			}
 		}
 		for n, s := range types {
 			if s.Summary == "" || s.Description == "" || s.Example == "" {

@@ -53,6 +53,9 @@ func (t Type) markdown() string {
 		}
 		b.WriteString("\n")
 	}
+	if t.Schema.Import != "" {
+		fmt.Fprintf(&b, "## Import\n\n%s\n", importText(t.Schema))
+	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 

@@ -42,6 +42,11 @@ func Page(w io.Writer, t Type, o PageOptions) error {
 	}
 	p.block(&t.Schema.Block, "Arguments", "")
 	p.computed(&t.Schema.Block)
+	if t.Schema.Import != "" {
+		p.line("%s", o.Paint.Bold("Import"))
+		p.prose("  ", importText(t.Schema))
+		p.line("")
+	}
 	return p.w.Flush()
 }
 
@@ -128,6 +133,11 @@ func (p *page) attribute(name string, facts []string, a *schema.Attribute) {
 		p.line("      %s", p.o.Paint.Faint(l))
 	}
 	p.prose("      ", a.Description)
+}
+
+// importText says what id an import block for the type takes.
+func importText(s *schema.Resource) string {
+	return "An import block, or `meshplan import`, takes an existing object over. The id is " + strings.TrimSuffix(s.Import, ".") + "."
 }
 
 func first(required bool) int {

@@ -20,7 +20,10 @@ type Resource struct {
 	Summary, Description string
 	// Example is a complete, working block of configuration; documentation shows it and a test validates it.
 	Example string
-	Block   Block
+	// Import says what id an import block takes, in Markdown that goes on from "The id is"; empty for a type whose
+	// objects cannot be imported.
+	Import string
+	Block  Block
 	// Inverts turns the edge of a reference around: an attribute that names the object which this resource guards makes
 	// the object's resource depend on this one (a Server that denies comes after the policies that let clients in).
 	Inverts []Inversion

@@ -6,15 +6,36 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
 // Claim implements providers.Claimer: it writes the owner's mark. Types that only add fields to objects of others have
-// no mark on them.
+// no mark on them: their fields go over to the field manager of the new address.
 func (s *single) Claim(ctx context.Context, req providers.ClaimRequest) (providers.ClaimResponse, hcl.Diagnostics) {
 	rec, ds := recordOf(req.Private)
-	if ds.HasErrors() || len(rec.Objects) == 0 || s.options(req.Value, req.Owner).Partial {
+	if ds.HasErrors() || len(rec.Objects) == 0 {
 		return providers.ClaimResponse{Private: req.Private}, ds
 	}
-	ds = append(ds, s.cluster().Claim(ctx, req.Owner, rec.Objects[0])...)
-	return providers.ClaimResponse{Private: req.Private}, ds
+	o := s.options(req.Value, req.Owner)
+	if !o.Partial {
+		ds = append(ds, s.cluster().Claim(ctx, req.Owner, rec.Objects[0])...)
+		return providers.ClaimResponse{Private: req.Private}, ds
+	}
+	next, more := s.cluster().HandOver(ctx, rec.Objects[0], o.Manager)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return providers.ClaimResponse{Private: req.Private}, ds
+	}
+	return providers.ClaimResponse{Private: s.resealed(kube.Record{Objects: []kube.ObjectRecord{next}}, req.Private)}, ds
+}
+
+// resealer is the part of a form that keeps more than the record, and takes it over from what was recorded before.
+type resealer interface {
+	reseal(rec kube.Record, was []byte) []byte
+}
+
+func (s *single) resealed(rec kube.Record, was []byte) []byte {
+	if f, ok := s.form.(resealer); ok {
+		return f.reseal(rec, was)
+	}
+	return rec.Encode()
 }

@@ -1,12 +1,9 @@
 package kubernetes
 
 import (
-	"context"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -54,6 +51,7 @@ A CustomResourceDefinition and objects of its kind, or a namespace and its conte
 			}),
 			Blocks: map[string]*schema.NestedBlock{"wait": waitBlock()},
 		},
+		Import:   importObject,
 		Validate: validateManifest,
 	}}}
 }
@@ -117,34 +115,4 @@ func (m *manifest) Order(config cty.Value) providers.Order {
 		return providers.Order{}
 	}
 	return orderOf(config.GetAttr("manifest"))
-}
-
-// Import implements providers.Importer. The id is `apiVersion/kind/namespace/name`, without the namespace for a kind
-// that has none: apps/v1/Deployment/shop/web.
-func (m *manifest) Import(ctx context.Context, owner providers.Owner, id string) (providers.ReadResponse, hcl.Diagnostics) {
-	ref, err := m.cluster().ParseRef(ctx, id)
-	if err != nil {
-		return providers.ReadResponse{}, hcl.Diagnostics{diag.Errorf(kube.CodeManifest, "Not the name of an object", "%s. Write apiVersion/kind/namespace/name, for instance apps/v1/Deployment/shop/web, or v1/Namespace/shop.", err)}
-	}
-	live, err := m.cluster().Get(ctx, ref)
-	if err != nil {
-		return providers.ReadResponse{}, m.cluster().Diagnose(err, "get", ref)
-	}
-	if live == nil {
-		return providers.ReadResponse{}, hcl.Diagnostics{diag.Errorf(kube.CodeGone, "Object does not exist", "%s does not exist, so it cannot be imported.", ref)}
-	}
-	_, rec := kube.Imported(owner, live)
-	object, ds := m.cluster().AsWritten(ctx, live)
-	if ds.HasErrors() {
-		return providers.ReadResponse{}, ds
-	}
-	attrs := m.computed(ref)
-	attrs["manifest"] = kube.ToValue(object.Object)
-	attrs["uid"] = cty.StringVal(string(live.GetUID()))
-	attrs["on_exists"] = cty.StringVal(kube.OnExistsAdopt)
-	attrs["on_destroy"] = cty.StringVal(kube.OnDestroyDelete)
-	attrs["conflicts"] = cty.StringVal(kube.ConflictsError)
-	attrs["on_immutable"] = cty.NullVal(cty.String)
-	attrs["wait"] = cty.NullVal(m.schema.Block.Type().AttributeType("wait"))
-	return providers.ReadResponse{Value: m.protect(cty.ObjectVal(attrs)), Private: rec.Encode()}, ds
 }

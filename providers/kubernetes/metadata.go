@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hashicorp/hcl/v2"
@@ -43,6 +44,7 @@ var metadataFields = []field{
 func newMetadata(cluster func() *kube.Cluster) providers.ResourceType {
 	return &metadata{single{form: metadataForm{}, cluster: cluster, schema: &schema.Resource{
 		Coexist: coexists(metadataForm{}),
+		Import:  importMetadata,
 		Summary: "Labels and annotations of an object that somebody else owns",
 		Description: `Sets labels and annotations of an existing object, or of the pod template of a workload, and nothing else. Each resource has a field manager of its
 own, so several of them on one object do not disturb each other. A change of template metadata restarts the workload's pods; the plan says how many.`,
@@ -125,7 +127,7 @@ func (m *metadata) Apply(ctx context.Context, req providers.ApplyRequest) (provi
 		return gone, nil
 	}
 	keep.Object.SetUID(live.GetUID())
-	if _, _, err := m.cluster().Apply(ctx, keep.Object, kube.ApplyOptions{Manager: kube.InstanceManager(req.Owner), Force: true}); err != nil {
+	if _, _, err := m.cluster().Apply(ctx, keep.Object, kube.ApplyOptions{Manager: cmp.Or(rec.Objects[0].Manager, kube.InstanceManager(req.Owner)), Force: true}); err != nil {
 		return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, m.cluster().Diagnose(err, "patch", rec.Objects[0].Ref)
 	}
 	return gone, nil

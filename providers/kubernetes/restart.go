@@ -23,7 +23,7 @@ func newRestart(cluster func() *kube.Cluster) providers.ResourceType {
 	return &restart{single{form: restartForm{}, cluster: cluster, schema: &schema.Resource{
 		Summary: "A rolling restart of a workload, proved at its pods",
 		Description: `Restarts a Deployment, StatefulSet or DaemonSet when it is created and whenever a trigger changes. It is done when as many pods as wanted carry the
-token of this restart and are ready, and, with ` + "`drain`" + `, no older pod is left. The token follows from the triggers alone, so a repeated apply restarts nothing.
+token of this restart and are ready, and, with ` + "`drain`" + `, no older pod is left. The token follows from the triggers and the address, so a repeated apply restarts nothing, and neither does a ` + "`moved`" + ` block.
 Removing the resource restarts nothing either.`,
 		Example: `resource "kubernetes_rollout_restart" "web" {
   namespace = "shop"
@@ -73,6 +73,63 @@ func (restartForm) body() []string                { return []string{"token"} }
 func (restartForm) identity() cty.Path            { return cty.GetAttrPath("name") }
 func (restartForm) protect(v cty.Value) cty.Value { return v }
 
+// restarted is what Private holds: the record, in the same place as everywhere, and the token that was given out, which
+// stays when the resource moves to another address.
+type restarted struct {
+	kube.Record
+	Token string `json:"token,omitempty"`
+}
+
+func (r restarted) encode() []byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // the type has no value that JSON cannot say
+	}
+	return text
+}
+
+// seal implements sealer.
+func (restartForm) seal(_ providers.Owner, v cty.Value, rec kube.Record) []byte {
+	return restarted{rec, schema.Text(v.GetAttr("token"))}.encode()
+}
+
+// reseal implements resealer.
+func (restartForm) reseal(rec kube.Record, was []byte) []byte {
+	return restarted{rec, givenOut(was)}.encode()
+}
+
+// found implements reader.
+func (restartForm) found(req providers.ReadRequest, state kube.SetState) ([]kube.Drift, []byte) {
+	token := givenOut(req.Private)
+	if token == "" { // recorded by a version that kept it in the value alone
+		token = schema.Text(req.Value.GetAttr("token"))
+	}
+	return state.Objects[0].Drift, restarted{state.Record, token}.encode()
+}
+
+func givenOut(private []byte) string {
+	var r restarted
+	if json.Unmarshal(private, &r) != nil {
+		return "" // recordOf has reported it
+	}
+	return r.Token
+}
+
+// tokenFor is the token that was given out for the same restart, or a new one: that of another address would restart
+// pods because a block was renamed.
+func tokenFor(owner providers.Owner, config, prior cty.Value, private []byte) cty.Value {
+	given := givenOut(private)
+	if prior.IsNull() || given == "" {
+		return tokenOf(owner, config)
+	}
+	for _, name := range []string{"kind", "namespace", "name", "triggers"} {
+		if !config.GetAttr(name).RawEquals(prior.GetAttr(name)) {
+			return tokenOf(owner, config)
+		}
+	}
+	return cty.StringVal(given)
+}
+
 // tokenOf follows from who restarts and why; unknown triggers make it unknown.
 func tokenOf(owner providers.Owner, config cty.Value) cty.Value {
 	triggers := config.GetAttr("triggers")
@@ -92,7 +149,7 @@ func (r *restart) Plan(ctx context.Context, req providers.PlanRequest) (provider
 	if req.Config.IsNull() {
 		return providers.PlanResponse{Planned: cty.NullVal(r.schema.Block.Type()), Notes: []string{"no pod is restarted"}}, nil
 	}
-	token := map[string]cty.Value{"token": tokenOf(req.Owner, req.Config)}
+	token := map[string]cty.Value{"token": tokenFor(req.Owner, req.Config, req.Prior, req.Private)}
 	req.Config, req.Proposed = set(req.Config, token), set(req.Proposed, token)
 	out, ds := r.single.Plan(ctx, req)
 	if ds.HasErrors() {
@@ -126,7 +183,7 @@ func (r *restart) Apply(ctx context.Context, req providers.ApplyRequest) (provid
 	if req.Deleting() {
 		return providers.ApplyResponse{Value: cty.NullVal(r.schema.Block.Type())}, nil
 	}
-	token := tokenOf(req.Owner, req.Config)
+	token := tokenFor(req.Owner, req.Config, req.Prior, req.PriorPrivate)
 	req.Config = set(req.Config, map[string]cty.Value{"token": token})
 	req.Planned = set(req.Planned, map[string]cty.Value{"token": token})
 	out, ds := r.single.Apply(ctx, req)

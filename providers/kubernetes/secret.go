@@ -18,6 +18,7 @@ type secretForm struct{}
 func newSecret(cluster func() *kube.Cluster) providers.ResourceType {
 	return &secret{single{form: secretForm{}, cluster: cluster, schema: &schema.Resource{
 		Coexist: coexists(secretForm{}),
+		Import:  importSecret,
 		Summary: "A Secret whose data is written and never shown",
 		Description: `Makes a Secret. The data goes to the cluster and nowhere else: state, plans and logs hold keyed fingerprints, which are enough to see that a
 value changed, here or in the cluster. Keys that others add are left alone.`,

@@ -37,6 +37,7 @@ func objectSchema() *schema.Resource {
 		Summary:     "An object in memory",
 		Description: "Keeps any value under a name. It exists for tests and for trying meshplan out without a cluster.",
 		Example:     "resource \"memory_object\" \"greeting\" {\n  name  = \"greeting\"\n  input = { text = \"hello\" }\n}\n",
+		Import:      "the name of the object",
 		Inverts:     []schema.Inversion{{Attribute: "guards", Type: "memory_object"}},
 		Coexist: func(before, after cty.Value) string {
 			was, is := before.GetAttr("name"), after.GetAttr("name")

@@ -79,6 +79,8 @@ func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetO
 	var refused []fieldConflict
 	for _, f := range conflicts {
 		switch {
+		case f.Subresource == "" && f.Manager == rec.former(managerOf(o)): // ourselves, under the former address
+			e.force = true
 		case o.Conflicts == ConflictsForce || restorable(live, f, rec != nil, adopting):
 			e.force = true
 			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s", strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)))

@@ -52,6 +52,10 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 		e.plan.Notes = append(e.plan.Notes, "takes over an existing object")
 		e.rewrite.from = tools(live)
 	}
+	former := rec.former(managerOf(o))
+	if former != "" && entryOf(live.GetManagedFields(), former) != nil {
+		e.rewrite.from = append(e.rewrite.from, former)
+	}
 	if len(w.Unknown) > 0 {
 		e.plan.Deferred = "parts of it are known after apply"
 		return e, nil
@@ -83,7 +87,9 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	if dropped := leftBehind(live, dry, w.body, managerOf(o), e.rewrite.from); len(dropped) > 0 {
 		changes = append(changes, dropped...)
 		slices.Sort(changes)
-		e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("removes %s: set by %s and not part of this configuration", strings.Join(dropped, ", "), strings.Join(e.rewrite.from, ", ")))
+		if former == "" { // what we set ourselves needs no word
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("removes %s: set by %s and not part of this configuration", strings.Join(dropped, ", "), strings.Join(e.rewrite.from, ", ")))
+		}
 	}
 	e.plan.Changes = changes
 	e.effect = digestOfEffect(owner.Key, live, dry, managerOf(o), changes)

@@ -54,6 +54,7 @@ func targetType() cty.Type {
 
 func authorizationSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Lets authenticated clients call a Server, a route or a whole namespace",
 		Description: "All required authentications must hold for a client. When one of them does not exist, the whole policy grants nothing; with none at all it admits everybody. " +
 			"Both are found while planning.\n\nThe policy is created before the `linkerd_server` that it refers to and deleted after it, so that the Server never refuses a client that has a permission.",

@@ -49,6 +49,7 @@ func egressKind(e env.Env, w *World) typed.Kind {
 
 func egressSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "What meshed clients may call outside the cluster",
 		Description: "Covers the clients of its own namespace; in the global egress namespace (`linkerd-egress` by default) those of all namespaces, where a local one wins. " +
 			"With `Deny` everything that no route admits is refused at once, so routes that refer to it are created before it and deleted after it.",

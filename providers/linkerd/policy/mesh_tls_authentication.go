@@ -35,6 +35,7 @@ func meshTLSKind() kind {
 func meshTLSSchema() *schema.Resource {
 	list := cty.List(cty.String)
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Mesh identities that a policy may require",
 		Description: "A client matches when its proxy proves one of the identities. Service accounts and namespaces are turned into identities of this mesh, with the provider's trust domain; " +
 			"they need not exist yet.",

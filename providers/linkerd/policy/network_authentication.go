@@ -33,6 +33,7 @@ func networkType() cty.Type {
 
 func networkSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:      typed.ImportID,
 		Summary:     "Client addresses that a policy may require",
 		Description: "A client matches when its address is in one of the networks and in none of that network's exceptions. An address proves no identity: with this alone, clients without mTLS are admitted.",
 		Example:     networkExample,

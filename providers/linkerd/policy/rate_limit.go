@@ -63,6 +63,7 @@ func overrideType() cty.Type {
 
 func rateLimitSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Limits the requests that a Server takes",
 		Description: "Each pod counts on its own, so a workload of three pods takes three times as much. What is over the limit is answered with status 429. " +
 			"All clients without mTLS share one bucket of `per_client`.\n\nA Server has one limit: Linkerd refuses a second one, which is found while planning.",

@@ -40,6 +40,7 @@ func expressionType() cty.Type {
 
 func serverSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "One port of a set of pods, and who may call it by default",
 		Description: "A Server covers exactly one port, by number or by name, of the pods that it selects. Other ports keep the default policy. " +
 			"When two Servers select the same port the older one wins and the other is ignored, so an overlap is an error here.\n\n" +

@@ -44,6 +44,7 @@ func legacyKind() kind {
 func legacySchema() *schema.Resource {
 	list := cty.List(cty.String)
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Lets clients call a Server, in Linkerd's older form",
 		Description: "Still served, for configurations that have it. New ones use `linkerd_authorization_policy` with authentications, which can also target routes and namespaces. " +
 			"Exactly one of `unauthenticated`, `unauthenticated_tls` and identities says how a client must authenticate; without any of them Linkerd ignores the whole object.\n\n" +

@@ -19,7 +19,7 @@ type kind struct {
 }
 
 // bind makes the resource type of a kind.
-func (k kind) bind(e env.Env, w *World) typed.Type {
+func (k kind) bind(e env.Env, w *World) providers.ResourceType {
 	if k.lint != nil {
 		k.Lint = func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) {
 			s, err := w.around(ctx, e, schema.Text(v.GetAttr("namespace")))
@@ -30,7 +30,7 @@ func (k kind) bind(e env.Env, w *World) typed.Type {
 			return ds, notes, nil
 		}
 	}
-	return typed.Type{Kind: k.Kind, Env: e, World: &w.World}
+	return typed.New(k.Kind, e, &w.World)
 }
 
 // Types returns the resource types of this package by name. They share what one provider instance plans.
@@ -45,8 +45,8 @@ func Types(e env.Env, w *World) map[string]providers.ResourceType {
 	} {
 		out[name] = k.bind(e, w)
 	}
-	out["linkerd_rate_limit"] = typed.Type{Kind: rateLimitKind(e, w), Env: e, World: &w.World}
-	out["linkerd_egress_network"] = typed.Type{Kind: egressKind(e, w), Env: e, World: &w.World}
+	out["linkerd_rate_limit"] = typed.New(rateLimitKind(e, w), e, &w.World)
+	out["linkerd_egress_network"] = typed.New(egressKind(e, w), e, &w.World)
 	return out
 }
 

@@ -68,6 +68,7 @@ func backendType() cty.Type {
 func routeSchema() *schema.Resource {
 	texts := cty.Map(cty.String)
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Matches requests by path, method and headers, and says where they go or what they may do",
 		Description: "With a Service as parent the route decides about the clients' calls of it: in the Service's own namespace for all clients (producer), in another for the clients of that namespace (consumer). " +
 			"With a Server as parent it names requests that policies can be about; with an EgressNetwork it admits calls that leave the cluster.\n\n" +

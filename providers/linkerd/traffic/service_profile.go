@@ -43,6 +43,7 @@ func profileKind(l linter) typed.Kind {
 
 func profileSchema() *schema.Resource {
 	return &schema.Resource{
+		Import:  typed.ImportID,
 		Summary: "Routes, retries and timeouts of a Service, in Linkerd's older form",
 		Description: "A profile takes precedence: as long as it exists, clients of the Service ignore HTTPRoutes, weights, retry and timeout annotations and circuit breaking. " +
 			"New configurations use `linkerd_http_route` and `linkerd_retry_policy`; a plan names what a profile would put out of force.",

@@ -26,7 +26,7 @@ func Types(e env.Env, w *policy.World) map[string]providers.ResourceType {
 		"linkerd_retry_policy":    retryKind(l),
 		"linkerd_circuit_breaker": breakerKind(l),
 	} {
-		out[name] = typed.Type{Kind: k, Env: e, World: &w.World}
+		out[name] = typed.New(k, e, &w.World)
 	}
 	return out
 }

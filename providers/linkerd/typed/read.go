@@ -2,8 +2,6 @@ package typed
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -12,9 +10,6 @@ import (
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
-
-// CodeImport: what is to be imported does not exist, or is not named as this type names its objects.
-const CodeImport diag.Code = "linkerd.import"
 
 // Read implements providers.ResourceType.
 func (t Type) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
@@ -67,47 +62,4 @@ func (t Type) found(ctx context.Context, req providers.ReadRequest, s kube.Objec
 		}
 	}
 	return t.value(live, req.Value), nil
-}
-
-// Import implements providers.Importer: the id is `namespace/name`.
-func (t Type) Import(ctx context.Context, owner providers.Owner, id string) (providers.ReadResponse, hcl.Diagnostics) {
-	null := providers.ReadResponse{Value: t.Declare().Block.Null()}
-	ns, name, ok := strings.Cut(id, "/")
-	if !ok || ns == "" || name == "" || strings.Contains(name, "/") || t.Partial {
-		return null, hcl.Diagnostics{diag.Errorf(CodeImport, "Cannot be imported", "%q does not name an object as `namespace/name`, or the type only adds to objects of others.", id)}
-	}
-	attrs := map[string]cty.Value{}
-	for n, a := range t.Declare().Block.Attributes {
-		attrs[n] = cty.NullVal(a.Type.WithoutOptionalAttributesDeep())
-		if a.Default != cty.NilVal {
-			attrs[n] = a.Default
-		}
-	}
-	for n, ty := range t.Declare().Block.Type().AttributeTypes() {
-		if _, ok := attrs[n]; !ok {
-			attrs[n] = cty.NullVal(ty)
-			if ty.IsListType() {
-				attrs[n] = cty.ListValEmpty(ty.ElementType())
-			}
-			if ty.IsMapType() {
-				attrs[n] = cty.MapValEmpty(ty.ElementType())
-			}
-		}
-	}
-	attrs["namespace"], attrs["name"] = cty.StringVal(ns), cty.StringVal(name)
-	base := cty.ObjectVal(attrs)
-	gvk, ds := t.served(ctx, base, kube.Record{}, false)
-	if ds.HasErrors() {
-		return null, ds
-	}
-	ref := kube.Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: ns, Name: name}
-	live, err := t.Env.Cluster().Get(ctx, ref)
-	switch {
-	case err != nil:
-		return null, t.Env.Cluster().Diagnose(err, "get", ref)
-	case live == nil:
-		return null, hcl.Diagnostics{diag.Errorf(CodeImport, "Cannot be imported", "There is no %s. Correct the id.", fmt.Sprint(ref))}
-	}
-	_, record := kube.Imported(owner, live)
-	return providers.ReadResponse{Value: t.value(live, base), Private: record.Encode()}, nil
 }

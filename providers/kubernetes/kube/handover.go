@@ -1,0 +1,67 @@
+package kube
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// HandOver gives the fields that were applied under the recorded field manager to another, and returns the record from
+// then on. Values are not touched. It is idempotent, and does nothing to an object that is gone or another by now: the
+// next read finds that.
+func (c *Cluster) HandOver(ctx context.Context, o ObjectRecord, to string) (ObjectRecord, hcl.Diagnostics) {
+	if o.Manager == "" || o.Manager == to {
+		return o, nil
+	}
+	live, err := c.Get(ctx, o.Ref)
+	if err != nil {
+		return o, c.Diagnose(err, "get", o.Ref)
+	}
+	if live == nil || o.UID != string(live.GetUID()) {
+		return o, nil
+	}
+	if entryOf(live.GetManagedFields(), o.Manager) != nil {
+		w := &wish{ref: o.Ref, body: o.object()}
+		if err := c.rewrite(ctx, w, live, to, rewrite{from: []string{o.Manager}}); err != nil {
+			return o, c.Diagnose(err, "patch", o.Ref)
+		}
+		if live, err = c.Get(ctx, o.Ref); err != nil || live == nil {
+			return o, c.Diagnose(err, "get", o.Ref)
+		}
+	}
+	o.Manager, o.ResourceVersion, o.Entry = to, live.GetResourceVersion(), entryDigest(live.GetManagedFields(), to)
+	return o, nil
+}
+
+// former returns the field manager under which an instance wrote before it moved to another address, or "".
+func (o *ObjectRecord) former(manager string) string {
+	if o == nil || o.Manager == manager {
+		return ""
+	}
+	return o.Manager
+}
+
+// AppliedBy returns the texts that a field manager applied, or nil when it applied nothing.
+func AppliedBy(live *unstructured.Unstructured, manager string) *unstructured.Unstructured {
+	entry := entryOf(live.GetManagedFields(), manager)
+	if entry == nil {
+		return nil
+	}
+	out := &unstructured.Unstructured{Object: map[string]any{}}
+	fieldsOf(entry).Leaves().Iterate(func(p fieldpath.Path) {
+		names := make([]string, 0, len(p))
+		for _, step := range p {
+			if step.FieldName == nil {
+				return
+			}
+			names = append(names, *step.FieldName)
+		}
+		value, _ := resolve(live.Object, p)
+		if text, ok := value.(string); ok {
+			_ = unstructured.SetNestedField(out.Object, text, names...) // leaves are in nobody's way
+		}
+	})
+	return out
+}
