@@ -54,7 +54,8 @@ func TestEverythingConvergesInTrouble(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 			for i, hits := range proxy.Hits() {
-				if hits == 0 {
+				// Behind the delays of others a workload may be ready before anybody has to watch it.
+				if hits == 0 && (len(rules) == 1 || i > 0) {
 					t.Errorf("rule %d never hit", i)
 				}
 			}
