@@ -11,12 +11,15 @@
 //
 // Planning goes through these stages, each linear in instances and references:
 //
-//  1. world: blocks are resolved against the compiled-in providers; references are checked; cycles are named with all members.
+//  1. world: modules are expanded, so that each of their instances has blocks and addresses of its own. Blocks are resolved against
+//     the compiled-in providers; references are checked; cycles are named with all members.
 //  2. prepare: providers are configured, count and for_each are expanded, configuration that depends on no resource is evaluated,
-//     and providers say as data (providers.Order) what must come before what.
-//  3. refresh: all records of a type are read in one call. Writes whose outcome is unknown are resolved by looking at the live object.
-//  4. walk: locals, instances, data sources and outputs are evaluated in the order of their references; each instance's provider says what
-//     it would do. References see planned values; what cannot be known is unknown.
+//     and providers say as data (providers.Order) what must come before what. Records follow moved blocks.
+//  3. refresh: all records of a type are read in one call, and so is what import blocks name. Writes whose outcome is unknown are
+//     resolved by looking at the live object.
+//  4. walk: values, instances, data sources, checks and outputs are evaluated in the order of their references; each instance's
+//     provider says what it would do. References see planned values; what cannot be known is unknown. A provider whose configuration
+//     depends on resources is configured here, or in the course of the apply.
 //  5. order: changes become steps (steps.go). The plan then holds the complete graph, and its acyclicity is proved.
 //
 // Applying interprets the steps and derives no order of its own. A step starts the moment its dependencies have
