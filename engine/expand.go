@@ -115,7 +115,10 @@ func (w *world) decide(r *repetition, what string, e hcl.Expression, ph phase) (
 	if ds.HasErrors() {
 		return v, false, ds
 	}
-	if keysMarked(v) {
+	switch {
+	case v.HasMark(schema.Ephemeral):
+		return v, false, append(ds, r.wrong(what, e, "The value of %s is ephemeral, and the instances that it makes are recorded. Use a value that may be stored.", what)...)
+	case v.HasMark(schema.Sensitive): // of the keys: values under them have marks of their own
 		return v, false, append(ds, r.wrong(what, e, "The value of %s is sensitive, and instance keys are shown in every plan. Use nonsensitive() if the keys themselves are not secret.", what)...)
 	}
 	v, _ = v.Unmark()
@@ -129,11 +132,6 @@ func (w *world) decide(r *repetition, what string, e hcl.Expression, ph phase) (
 		return v, false, r.wrong(what, e, "The value of %s is null. It must be known and not null.", what)
 	}
 	return v, true, ds
-}
-
-// keysMarked reports whether the keys themselves are secret. Values under them may be.
-func keysMarked(v cty.Value) bool {
-	return v.IsMarked() && (v.HasMark(schema.Sensitive) || v.HasMark(schema.Ephemeral)) // a set carries its elements' marks
 }
 
 func (w *world) count(r *repetition, ph phase) (int, bool, hcl.Diagnostics) {

@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/config"
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/lang"
 	"github.com/meshplan/meshplan/internal/schema"
 )
@@ -88,7 +89,22 @@ func (w *world) evaluateNamed(n *named, ph phase) (v cty.Value, ds hcl.Diagnosti
 	if ds.HasErrors() || v == cty.NilVal {
 		v = cty.DynamicVal
 	}
-	return v, ds
+	return v, n.mod.name(ds)
+}
+
+// name says in which instance of a module something was found: its blocks stand in the text once.
+func (m *module) name(ds hcl.Diagnostics) hcl.Diagnostics {
+	if m.parent == nil {
+		return ds
+	}
+	out := make(hcl.Diagnostics, len(ds))
+	for i, d := range ds {
+		c := *d
+		if out[i] = &c; diag.AddressOf(d) == "" {
+			out[i] = diag.For(&c, string(m.path))
+		}
+	}
+	return out
 }
 
 // addEach gives the arguments of a call their each and count.

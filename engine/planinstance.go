@@ -140,6 +140,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		return nil, ds
 	}
 	after, respMarks := unmark(resp.Planned)
+	after = block.Refine(after)
 	if d := checkPlanned(i, config, after); d != nil {
 		return nil, append(ds, d)
 	}
@@ -244,6 +245,7 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 		return nil, ds
 	}
 	after, respMarks := unmark(resp.Planned)
+	after = block.Refine(after)
 	if d := checkPlanned(i, config, after); d != nil {
 		return nil, append(ds, d)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/meshplan/meshplan/engine"
 )
 
@@ -105,4 +107,23 @@ output "b" { value = memory_object.b.id }`)
 	r.apply(p)
 	r.apply(r.plan(engine.PlanOptions{}))
 	r.empty()
+}
+
+func TestPromisesAboutUnknownsDecideConditions(t *testing.T) {
+	r := newRig(t)
+	p := r.converge(`
+resource "memory_object" "a" { name = "a" }
+resource "memory_object" "b" {
+  count = memory_object.a.id != null ? 1 : 0
+  name  = "b"
+  input = memory_object.a.id == null
+}
+output "starts" { value = startswith("pre-${memory_object.a.id}", "pre-") }
+`)
+	if got := addresses(p); got != "+ memory_object.a\n+ memory_object.b[0]" {
+		t.Errorf("changes: %s", got)
+	}
+	if v := output(t, p, "starts"); !v.RawEquals(cty.True) {
+		t.Errorf("starts is %#v", v)
+	}
 }

@@ -39,6 +39,32 @@ func (b *Block) Propose(prior, config cty.Value) cty.Value {
 	return cty.ObjectVal(attrs).WithMarks(marks)
 }
 
+// Refine adds what the schema promises about computed attributes to those that v, an unmarked object, leaves unknown. It
+// costs O(attributes) and nothing when there is no such promise.
+func (b *Block) Refine(v cty.Value) cty.Value {
+	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() {
+		return v
+	}
+	var attrs map[string]cty.Value
+	for name, a := range b.Attributes {
+		if !a.NeverNull || !v.Type().HasAttribute(name) {
+			continue
+		}
+		got := v.GetAttr(name)
+		if got.IsKnown() || got.Type() == cty.DynamicPseudoType {
+			continue
+		}
+		if attrs == nil {
+			attrs = v.AsValueMap()
+		}
+		attrs[name] = got.RefineNotNull()
+	}
+	if attrs == nil {
+		return v
+	}
+	return cty.ObjectVal(attrs)
+}
+
 // Configured returns the configuration that would give v: v without what only the provider can set. Rollback plans a
 // former record with it. Attributes that are both optional and computed keep their value.
 func (b *Block) Configured(v cty.Value) cty.Value {

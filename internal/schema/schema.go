@@ -67,6 +67,9 @@ type Attribute struct {
 	Required    bool
 	Optional    bool
 	Computed    bool
+	// NeverNull promises that a computed value is not null once it is known, so that conditions such as `x.uid != null` can
+	// be decided while planning.
+	NeverNull bool
 	// Sensitive values are shown, stored and compared as fingerprints only.
 	Sensitive bool
 	// Replace says that a change of the value needs a new object.

@@ -23,7 +23,7 @@ func optionAttributes() map[string]*schema.Attribute {
 			Description: "What to do about fields that a controller or another applier set to something else: `error` refuses the plan, `force` takes them, `yield` leaves them."},
 		"on_immutable": {Type: cty.String, Optional: true, OneOf: []string{kube.OnImmutableReplace, kube.OnImmutableOrphan, kube.OnImmutableRefuse},
 			Description: "What to do when the server does not change a field of a live object: `replace` deletes the object and makes it again, `orphan` does so without deleting what belongs to it (a StatefulSet's pods), `refuse` fails the plan. The default is `replace`, and `refuse` for a Namespace, a CustomResourceDefinition, a PersistentVolume, a claim, and a StatefulSet with claims."},
-		"uid": {Type: cty.String, Computed: true, Description: "UID of the live object."},
+		"uid": {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the live object."},
 	}
 }
 

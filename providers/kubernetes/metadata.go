@@ -28,7 +28,7 @@ func targetAttributes(kind cty.Value) map[string]*schema.Attribute {
 		"kind":      k,
 		"name":      {Type: cty.String, Required: true, Replace: true, Description: "Name of the object."},
 		"namespace": {Type: cty.String, Optional: true, Replace: true, Description: "Namespace of the object."},
-		"uid":       {Type: cty.String, Computed: true, Description: "UID of the live object."},
+		"uid":       {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the live object."},
 	}
 }
 

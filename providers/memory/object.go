@@ -55,7 +55,7 @@ func objectSchema() *schema.Resource {
 			"provides": tags("Tags that this object provides."),
 			"after":    tags("Tags that this object comes after."),
 			"before":   tags("Tags that this object comes before."),
-			"id":       {Type: cty.String, Computed: true, Description: "Identity that the world gave to the object."},
+			"id":       {Type: cty.String, Computed: true, NeverNull: true, Description: "Identity that the world gave to the object."},
 		}},
 	}
 }

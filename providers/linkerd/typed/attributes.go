@@ -20,7 +20,7 @@ func Common(what string, own map[string]*schema.Attribute) map[string]*schema.At
 		"conflicts":  Choice(kube.ConflictsError, "What to do when somebody else owns a field of the object.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
 		"group":      {Type: cty.String, Computed: true, Description: "API group of the object, so that other resources can refer to this one as a whole."},
 		"kind":       {Type: cty.String, Computed: true, Description: "Kind of the object."},
-		"uid":        {Type: cty.String, Computed: true, Description: "UID of the object."},
+		"uid":        {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the object."},
 	}
 	maps.Copy(out, own)
 	return out
@@ -32,7 +32,7 @@ func Borrowed(own map[string]*schema.Attribute) map[string]*schema.Attribute {
 		"namespace": {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the object."},
 		"name":      {Type: cty.String, Required: true, Replace: true, Description: "Name of the object."},
 		"conflicts": Choice(kube.ConflictsError, "What to do when somebody else has set one of the annotations to another value.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
-		"uid":       {Type: cty.String, Computed: true, Description: "UID of the object."},
+		"uid":       {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the object."},
 	}
 	maps.Copy(out, own)
 	return out
