@@ -110,12 +110,9 @@ func (s *single) answer(req providers.PlanRequest, prior kube.Record, plan kube.
 			out.Adopted = s.adopted(req, o, known)
 		}
 	default:
+		// Where the server finds nothing to change and the record says something else (an earlier write came through
+		// and was not recorded), the record follows the configuration.
 		known["uid"] = cty.StringVal(o.UID)
-		for _, name := range s.body() {
-			if o.Action == kube.NoOp && req.Config.GetAttr(name).IsWhollyKnown() && !req.Prior.GetAttr(name).IsNull() {
-				known[name] = req.Prior.GetAttr(name)
-			}
-		}
 	}
 	if rec := prior.Find(o.ID()); (rec != nil && rec.Pending || req.Incomplete) && s.waits(req.Config) != nil && o.Action != kube.Create {
 		out.Again = "it was applied, but has not been seen ready yet"
