@@ -8,7 +8,7 @@ SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' !
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build docs demo test test-sandbox race bench conformance check fmt tidy generate clean
+.PHONY: help build docs demo test test-sandbox race bench chaos conformance check fmt tidy generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile internal/sandbox/build.mk
