@@ -98,29 +98,26 @@ func (w *world) addCheck(m *module, cfg *config.Check, cache map[*config.Resourc
 		}
 	}
 	w.checks = append(w.checks, c)
+	w.checkAt[c.node()] = c
 	return ds
 }
 
 // visitCheck evaluates a check while planning. Whatever goes wrong is a warning.
-func (p *planner) visitCheck(ctx context.Context, n node) {
-	for _, c := range p.checks {
-		if c.node() == n {
-			_ = p.report(p.evaluateCheck(ctx, c, p.o.Offline))
-		}
-	}
+func (p *planner) visitCheck(ctx context.Context, c *check) {
+	_ = p.report(p.evaluateCheck(ctx, c, p.o.Offline))
 }
 
 // evaluateCheck reads the check's data source and decides its assertions.
-func (w *world) evaluateCheck(ctx context.Context, c *check, offline bool) hcl.Diagnostics {
-	var ds hcl.Diagnostics
-	scope := w.contextFor(c.in, c.refs, dynamic)
+func (w *world) evaluateCheck(ctx context.Context, c *check, offline bool) (ds hcl.Diagnostics) {
+	b := &baseScope{}
+	b.build(w, c.in, c.refs, dynamic)
 	if c.data != nil {
 		v, more := w.readCheckData(ctx, c, offline)
 		ds = append(ds, more...)
-		a := c.data.addr
-		s := w.scopeWith(c, a, v)
-		scope = &hcl.EvalContext{Variables: s, Functions: c.in.functions}
+		b.spaces.put(c.data.addr, v)
 	}
+	b.spaces.addTo(b.roots)
+	scope := &hcl.EvalContext{Variables: b.roots, Functions: c.in.functions}
 	for _, rule := range c.cfg.Asserts {
 		more := checkRules([]*config.CheckRule{rule}, scope, "Check")
 		if len(more) == 0 && !w.applying {
@@ -150,15 +147,6 @@ func (w *world) readCheckData(ctx context.Context, c *check, offline bool) (cty.
 		return unknown, ds
 	}
 	return got, ds
-}
-
-// scopeWith returns what a check's assertions see: their references and the check's own data source.
-func (w *world) scopeWith(c *check, a addr.Resource, v cty.Value) map[string]cty.Value {
-	b := &baseScope{}
-	b.build(w, c.in, c.refs, dynamic)
-	b.spaces.put(a, v)
-	b.spaces.addTo(b.roots)
-	return b.roots
 }
 
 // asWarnings makes errors harmless.

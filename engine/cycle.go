@@ -204,11 +204,7 @@ func (w *world) nodeRange(n node) hcl.Range {
 	case nodeProvider:
 		return w.providers[n.name].cfg.DeclRange
 	case nodeCheck:
-		for _, c := range w.checks {
-			if c.node() == n {
-				return c.cfg.DeclRange
-			}
-		}
+		return w.checkAt[n].cfg.DeclRange
 	case nodeCall, nodeCallValue, nodeCallAll:
 		name, _, _ := strings.Cut(n.name, ".")
 		return w.moduleAt[n.mod].calls[name].cfg.DeclRange

@@ -63,7 +63,7 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 
 // finishOutputs stores the outputs. Those that depend on a failure keep their former values.
 func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
-	out := map[string]state.Output{}
+	out, unapplied := map[string]state.Output{}, res.unapplied()
 	for i := range a.plan.Outputs {
 		o := a.plan.Outputs[i]
 		former, had := a.snapshot.Outputs[o.Name]
@@ -83,7 +83,7 @@ func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
 				out[o.Name] = state.Output{Value: stored, Sensitive: o.Sensitive}
 			}
 		} else if n := a.outputs[o.Name]; n != nil {
-			if res.spoiled(n) {
+			if n.restsOn(unapplied) {
 				if had {
 					out[o.Name] = former
 				}

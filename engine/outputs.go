@@ -94,25 +94,24 @@ func (p *planner) addOutput(o plans.OutputChange) {
 // wantsOutput reports whether a plan with targets has to do with an output: one that depends only on what is left alone
 // stays as it is.
 func (p *planner) wantsOutput(n *named) bool {
-	if p.wanted == nil || len(n.nodes) == 0 {
-		return true
-	}
-	for a := range p.wanted {
-		for _, r := range n.nodes {
-			if r.Resource == a.Resource {
-				return true
-			}
-		}
-	}
-	return false
+	return p.wanted == nil || len(n.nodes) == 0 || n.restsOn(p.wantedOf)
 }
 
-// spoiled reports whether an output depends on something that was not applied as planned.
-func (r *Result) spoiled(n *named) bool {
-	hit := func(a addr.Instance) bool {
-		return slices.ContainsFunc(n.nodes, func(r ref) bool { return r.Resource == a.Resource })
+// restsOn reports whether a value depends on one of the resources.
+func (n *named) restsOn(resources map[addr.Resource]bool) bool {
+	return slices.ContainsFunc(n.nodes, func(r ref) bool { return resources[r.Resource] })
+}
+
+// unapplied returns the resources of which something was not applied as planned.
+func (r *Result) unapplied() map[addr.Resource]bool {
+	out := map[addr.Resource]bool{}
+	for _, a := range slices.Concat(r.Failed, r.Canceled) {
+		out[a.Resource] = true
 	}
-	return slices.ContainsFunc(r.Failed, hit) || slices.ContainsFunc(r.Canceled, hit) || slices.ContainsFunc(r.Skipped, func(s Skip) bool { return hit(s.Addr) })
+	for _, s := range r.Skipped {
+		out[s.Addr.Resource] = true
+	}
+	return out
 }
 
 // planOutputs adds the outputs that go away, and sorts them. keep says which names stay.

@@ -26,6 +26,7 @@ type planner struct {
 	o         PlanOptions
 	plan      *plans.Plan
 	wanted    map[addr.Instance]bool // nil means everything
+	wantedOf  map[addr.Resource]bool // the resources that have a wanted instance
 	toReplace map[addr.Instance]bool
 
 	mu sync.Mutex // guards ds and changes while nodes are visited
@@ -194,7 +195,7 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 	if len(p.o.Targets) == 0 {
 		return ds
 	}
-	p.wanted = map[addr.Instance]bool{}
+	p.wanted, p.wantedOf = map[addr.Instance]bool{}, map[addr.Resource]bool{}
 	var todo []addr.Instance
 	for _, text := range p.o.Targets {
 		found, d := p.match(text)
@@ -217,7 +218,7 @@ func (p *planner) choose() (ds hcl.Diagnostics) {
 		if p.wanted[a] {
 			continue
 		}
-		p.wanted[a] = true
+		p.wanted[a], p.wantedOf[a.Resource] = true, true
 		if p.o.Mode == plans.Destroy { // on the way down dependents come along
 			for _, b := range above[a.Resource] {
 				for _, d := range p.records[b].DependsOn {
@@ -323,7 +324,7 @@ func (p *planner) visit(ctx context.Context, n node) error {
 	case nodeProvider:
 		return p.report(p.visitProvider(ctx, p.providers[n.name]))
 	case nodeCheck:
-		p.visitCheck(ctx, n)
+		p.visitCheck(ctx, p.checkAt[n])
 		return nil
 	case nodeResource:
 		return p.visitResource(ctx, p.resources[n.inst.Resource])

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -135,14 +137,9 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		Owner: p.owner(i.addr), Prior: before, Config: config, Sensitive: paths(marks), Proposed: block.Propose(before, config), Private: private,
 		Incomplete: incomplete, Offline: p.o.Offline || i.res.prov.pending,
 	}
-	resp, ds := i.res.typ.Plan(ctx, req)
-	if ds = i.place(ds); ds.HasErrors() {
+	resp, after, respMarks, ds := i.ask(ctx, req)
+	if ds.HasErrors() {
 		return nil, ds
-	}
-	after, respMarks := unmark(resp.Planned)
-	after = block.Refine(after)
-	if d := checkPlanned(i, config, after); d != nil {
-		return nil, append(ds, d)
 	}
 	adopted := resp.Adopted != cty.NilVal && before.IsNull() && !resp.Adopted.IsNull()
 	if adopted {
@@ -179,7 +176,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Action = plans.NoOp
 		out.write = p.mustWrite(i, rec, c)
 	}
-	p.reversal(i, c, before, after)
+	reversal(i.res.typ, c, before, after)
 	return out, ds
 }
 
@@ -202,19 +199,14 @@ func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
 	if rec == nil {
 		return false
 	}
-	if len(rec.DependsOn) != len(c.DependsOn) || rec.Protected != c.Protected || rec.Record.Provider != c.Provider || rec.unresolved ||
+	if !slices.Equal(rec.DependsOn, c.DependsOn) || rec.Protected != c.Protected || rec.Record.Provider != c.Provider || rec.unresolved ||
 		rec.SchemaVersion != i.res.schema.Version {
 		return true
-	}
-	for n := range rec.DependsOn {
-		if rec.DependsOn[n] != c.DependsOn[n] {
-			return true
-		}
 	}
 	if rec.relinked || storedInClear(rec.sealed, c.After) {
 		return true
 	}
-	return string(rec.private) != string(rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
+	return !bytes.Equal(rec.private, rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
 }
 
 // replace plans a new object in the place of the old one.
@@ -240,23 +232,32 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 			}
 		}
 	}
-	resp, ds := i.res.typ.Plan(ctx, req)
-	if ds = i.place(ds); ds.HasErrors() {
+	resp, after, respMarks, ds := i.ask(ctx, req)
+	if ds.HasErrors() {
 		return nil, ds
-	}
-	after, respMarks := unmark(resp.Planned)
-	after = block.Refine(after)
-	if d := checkPlanned(i, config, after); d != nil {
-		return nil, append(ds, d)
 	}
 	c.Before = block.MarkSensitive(remark(before, append(priorMarks, marks...)))
 	c.After = block.MarkSensitive(remark(after, append(marks, respMarks...)))
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
-	p.reversal(i, c, before, after)
+	reversal(i.res.typ, c, before, after)
 	if c.Revives != "" {
 		c.Notes = append(c.Notes, "the former object is still there and takes its place again")
 	}
 	return &planned{Change: c, newDeps: want.deps, oldDeps: rec.DependsOn}, ds
+}
+
+// ask lets the provider plan and holds the answer to the contract. It returns the planned value apart from its marks.
+func (i *instance) ask(ctx context.Context, req providers.PlanRequest) (providers.PlanResponse, cty.Value, []cty.PathValueMarks, hcl.Diagnostics) {
+	resp, ds := i.res.typ.Plan(ctx, req)
+	if ds = i.place(ds); ds.HasErrors() {
+		return resp, cty.NilVal, nil, ds
+	}
+	after, marks := unmark(resp.Planned)
+	after = i.res.schema.Block.Refine(after)
+	if d := checkPlanned(i, req.Config, after); d != nil {
+		ds = append(ds, d)
+	}
+	return resp, after, marks, ds
 }
 
 // checkPlanned holds a provider to its contract; both values are free of marks: a value that the configuration gives
@@ -314,14 +315,13 @@ func (p *planner) protected(i *instance, rec *record, what string) *hcl.Diagnost
 }
 
 // reversal says how a later rollback can undo the change.
-func (p *planner) reversal(i *instance, c *plans.Change, before, after cty.Value) {
+func reversal(t providers.ResourceType, c *plans.Change, before, after cty.Value) {
 	if c.Action == plans.NoOp || c.Action == plans.Read {
 		return
 	}
 	c.Reverse = plans.Reverse{Kind: plans.Restore}
-	if r, ok := i.res.typ.(providers.Reverser); ok {
-		rev := r.Reverse(before, after)
-		if rev.Undo == providers.Irreversible {
+	if r, ok := t.(providers.Reverser); ok {
+		if rev := r.Reverse(before, after); rev.Undo == providers.Irreversible {
 			c.Reverse = plans.Reverse{Kind: plans.Irreversible, Reason: rev.Reason}
 		}
 	}
@@ -401,11 +401,6 @@ func (p *planner) planRemoval(ctx context.Context, i *instance, rec *record, rea
 		c.BeforeSecret = append(c.BeforeSecret, s.Path)
 	}
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
-	c.Reverse = plans.Reverse{Kind: plans.Restore}
-	if r, ok := t.(providers.Reverser); ok {
-		if rev := r.Reverse(before, block.Null()); rev.Undo == providers.Irreversible {
-			c.Reverse = plans.Reverse{Kind: plans.Irreversible, Reason: rev.Reason}
-		}
-	}
+	reversal(t, c, before, block.Null())
 	return out, ds
 }

@@ -44,6 +44,7 @@ type world struct {
 	byModule  map[addr.Module][]*resource // sorted
 	sorted    []*resource
 	checks    []*check
+	checkAt   map[node]*check
 	outputs   map[string]*named // of the root
 	providers map[string]*provider
 	records   map[addr.Instance]*record
@@ -116,7 +117,7 @@ func (e *Engine) world(c *config.Config, in Inputs, snap *state.Snapshot, o worl
 	w := &world{
 		engine: e, config: c, snapshot: snap, offline: o.offline, lenient: o.lenient, identity: snap.Identity, cwd: filepath.ToSlash(filepath.Clean(c.Dir)),
 		functions: map[string]map[string]function.Function{}, moduleAt: map[addr.Module]*module{}, resources: map[addr.Resource]*resource{},
-		byModule: map[addr.Module][]*resource{}, providers: map[string]*provider{}, records: map[addr.Instance]*record{},
+		byModule: map[addr.Module][]*resource{}, checkAt: map[node]*check{}, providers: map[string]*provider{}, records: map[addr.Instance]*record{},
 	}
 	if w.identity.Lineage == "" {
 		w.identity = newIdentity()

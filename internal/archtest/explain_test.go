@@ -2,11 +2,7 @@ package archtest
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,44 +50,12 @@ func TestCodesAreExplained(t *testing.T) {
 func declaredCodes(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	err := fs.WalkDir(os.DirFS("../.."), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "internal/sandbox/") {
-			return err
+	eachCode(t, func(_, name, doc string, value ast.Expr) {
+		if lit, ok := value.(*ast.BasicLit); ok { // TestDiagnosticCodes complains of others
+			code, _ := strconv.Unquote(lit.Value)
+			out[code] = meaning(name, doc)
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), "../../"+name, nil, parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		for _, decl := range file.Decls {
-			g, ok := decl.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				if !isCode(v.Type) {
-					continue
-				}
-				lit, ok := v.Values[0].(*ast.BasicLit)
-				if !ok {
-					continue // TestDiagnosticCodes says so
-				}
-				code, _ := strconv.Unquote(lit.Value)
-				doc := v.Doc.Text()
-				if !g.Lparen.IsValid() {
-					doc = g.Doc.Text()
-				}
-				if doc == "" {
-					doc = v.Comment.Text()
-				}
-				out[code] = meaning(v.Names[0].Name, doc)
-			}
-		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return out
 }
 
