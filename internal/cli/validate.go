@@ -9,23 +9,30 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/ci"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/diag"
 )
 
 func (a *app) validateCommand() *cobra.Command {
 	var (
-		in     inputFlags
-		asJSON bool
+		in      inputFlags
+		reports reportFlags
+		asJSON  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "validate [DIR]",
 		Short: "Check the configuration",
 		Long: `Checks the configuration as far as that is possible without state, cluster and network: syntax, references, types, values and circles. Variables need no
 values; those that have none count as unknown.`,
-		Example: "  meshplan validate\n  meshplan validate --json prod/",
+		Example: "  meshplan validate\n  meshplan validate --json prod/\n  meshplan validate --report sarif:meshplan.sarif --report junit:meshplan.xml",
 		Args:    atMost(1), ValidArgsFunction: completeDirs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := reports.check(); err != nil {
+				return usageError(cmd, err)
+			}
+			started := a.now()
 			c := &console{Terminal: a.terminal()}
 			cfg, ds := config.Load(directory(args), config.Options{Version: versionNumber()})
 			c.files = cfg.Files
@@ -38,6 +45,11 @@ values; those that have none count as unknown.`,
 				}
 			}
 			ds = diag.Sort(ds)
+			found := checked(cfg, ds)
+			found.took, found.place = a.now().Sub(started), a.place(cfg.Files)
+			if ds := reports.write(found.report); ds.HasErrors() {
+				return a.fail(c, ds)
+			}
 			if asJSON {
 				if err := json.NewEncoder(a.out).Encode(validation(ds, c.snippets())); err != nil {
 					return err
@@ -57,8 +69,50 @@ values; those that have none count as unknown.`,
 		},
 	}
 	in.addVariables(cmd.Flags())
+	reports.add(cmd, "sarif", "junit")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, in the form of Terraform's validate")
 	return cmd
+}
+
+// checked returns the findings of a validation, and a case for each resource block. A finding within a block belongs to
+// its case.
+func checked(cfg *config.Config, ds hcl.Diagnostics) *findings {
+	f := &findings{command: "validate", list: ci.FromDiagnostics(ds, cfg.Files)}
+	type block struct {
+		address string
+		rng     hcl.Range
+	}
+	byFile := map[string][]block{}
+	seen := map[*config.Module]bool{} // a directory that is called twice is checked once
+	var walk func(m *config.Module, path addr.Module)
+	walk = func(m *config.Module, path addr.Module) {
+		if m == nil || seen[m] {
+			return
+		}
+		seen[m] = true
+		for _, r := range m.SortedResources() {
+			a := r.Addr.Instance(addr.NoKey)
+			a.Module = path
+			f.cases = append(f.cases, a.String())
+			byFile[r.Range.Filename] = append(byFile[r.Range.Filename], block{a.String(), r.Range})
+		}
+		for _, c := range m.SortedCalls() {
+			walk(c.Module, path.Child(c.Name, addr.NoKey))
+		}
+	}
+	walk(cfg.Root, "")
+	for i := range f.list {
+		found := &f.list[i]
+		if found.Address != "" || found.Range == nil {
+			continue
+		}
+		for _, b := range byFile[found.Range.Filename] {
+			if b.rng.Start.Byte <= found.Range.Start.Byte && found.Range.Start.Byte < b.rng.End.Byte {
+				found.Address = b.address
+			}
+		}
+	}
+	return f
 }
 
 // givenVariables evaluates the variables that were given values and leaves the others out.
