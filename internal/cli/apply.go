@@ -160,6 +160,7 @@ func (r *runner) savePlan(c *console, w *workspace, p *plans.Plan) error {
 func (r *runner) makePlan(c *console, w *workspace, sig *interrupts, plan planFunc) (*plans.Plan, hcl.Diagnostics) {
 	view := c.view()
 	defer view.Close()
+	w.verify = r.plan.refresh == refreshFull
 	return plan(sig.first, w.engine(view, r.plan.parallelism), w)
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,15 @@ func (a *app) driftCommand() *cobra.Command {
 		Use:   "drift [DIR]",
 		Short: "Find what was changed outside meshplan",
 		Long: `Compares the live objects with what the last run recorded and shows what others changed. It changes nothing, neither objects nor state, and takes
-no lock. It exits with 2 when there is drift. Changes of the configuration are no drift: "meshplan plan" shows those.`,
-		Example: "  meshplan drift\n  meshplan drift --json-into drift.json prod/",
+no lock. It exits with 2 when there is drift. Changes of the configuration are no drift: "meshplan plan" shows those.
+
+Objects whose metadata says that nobody touched our fields are not read whole. --refresh=full reads every object, which is for a weekly job.`,
+		Example: "  meshplan drift\n  meshplan drift --json-into drift.json prod/\n  meshplan drift --refresh=full",
 		Args:    atMost(1), ValidArgsFunction: completeDirs,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if plan.refresh == refreshFalse {
+				return usageError(cmd, errors.New("--refresh=false would find nothing: drift is what reading the live objects shows"))
+			}
 			c, err := a.console(cmd, &out)
 			if err != nil {
 				return err
@@ -55,7 +61,7 @@ no lock. It exits with 2 when there is drift. Changes of the configuration are n
 	}
 	in.addAll(cmd.Flags())
 	out.add(cmd.Flags())
-	plan.refresh = true
+	plan.addRefresh(cmd.Flags())
 	plan.addTarget(cmd.Flags())
 	plan.addParallelism(cmd.Flags())
 	a.completeAddresses(cmd, &in, "target")

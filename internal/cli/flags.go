@@ -58,7 +58,7 @@ func (f *outputFlags) add(fs *pflag.FlagSet) {
 // planFlags say what to plan.
 type planFlags struct {
 	targets, replace []string
-	refresh          bool
+	refresh          refreshMode
 	refreshOnly      bool
 	parallelism      int
 }
@@ -72,7 +72,9 @@ func (f *planFlags) addTarget(fs *pflag.FlagSet) {
 }
 
 func (f *planFlags) addRefresh(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.refresh, "refresh", true, "read the live objects before comparing; --refresh=false trusts the state")
+	f.refresh = refreshTrue
+	fs.Var(&f.refresh, "refresh", "read the live objects before comparing: true, false (trust the state) or full (ask the server about every object)")
+	fs.Lookup("refresh").NoOptDefVal = string(refreshTrue)
 }
 
 func (f *planFlags) addAll(fs *pflag.FlagSet) {
@@ -88,7 +90,7 @@ func (f *planFlags) check() error {
 	switch {
 	case f.parallelism < 1:
 		return fmt.Errorf("--parallelism must be at least 1, not %d", f.parallelism)
-	case f.refreshOnly && !f.refresh:
+	case f.refreshOnly && f.refresh == refreshFalse:
 		return fmt.Errorf("--refresh-only and --refresh=false contradict each other")
 	case f.refreshOnly && len(f.replace) > 0:
 		return fmt.Errorf("--refresh-only touches no object, so it cannot go with --replace")

@@ -29,7 +29,6 @@ kubernetes_manifest it is apiVersion/kind/namespace/name.`,
 		Example: "  meshplan import kubernetes_manifest.web apps/v1/Deployment/shop/web",
 		Args:    cobra.ExactArgs(2), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan.refresh = true
 			if err := plan.check(); err != nil {
 				return usageError(cmd, err)
 			}

@@ -48,6 +48,7 @@ type app struct {
 type connection struct {
 	kubeconfig, context string
 	dir                 string // of the configuration
+	verify              bool   // ask the server about every object, also about those that look unchanged
 	logger              hclog.Logger
 }
 

@@ -29,6 +29,7 @@ credentials that can only read are enough.`,
 		Example: `  meshplan plan
   meshplan plan --out rollout.plan prod/     save the plan for apply
   meshplan plan --detailed-exitcode          exit with 2 when there are changes
+  meshplan plan --refresh=full               ask the server about every object, changed or not
   meshplan plan --target linkerd_trust_anchor.main`,
 		Args:              atMost(1),
 		ValidArgsFunction: completeDirs,
@@ -125,7 +126,7 @@ func (c *console) writeGenerated(file string, p *plans.Plan) hcl.Diagnostics {
 }
 
 func (w *workspace) planOptions(f *planFlags) engine.PlanOptions {
-	o := engine.PlanOptions{Inputs: w.inputs, Mode: plans.Normal, Targets: f.targets, Replace: f.replace, NoRefresh: !f.refresh}
+	o := engine.PlanOptions{Inputs: w.inputs, Mode: plans.Normal, Targets: f.targets, Replace: f.replace, NoRefresh: f.refresh == refreshFalse}
 	if f.refreshOnly {
 		o.Mode = plans.RefreshOnly
 	}
@@ -136,6 +137,7 @@ func (w *workspace) planOptions(f *planFlags) engine.PlanOptions {
 func (w *workspace) plan(c *console, sig *interrupts, f *planFlags, o engine.PlanOptions) (*plans.Plan, hcl.Diagnostics) {
 	view := c.view()
 	defer view.Close()
+	w.verify = f.refresh == refreshFull
 	return w.engine(view, f.parallelism).Plan(sig.first, w.config, o)
 }
 

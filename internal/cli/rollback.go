@@ -54,7 +54,6 @@ be rolled back itself. "meshplan history" lists the runs.`,
 	in.addAll(cmd.Flags())
 	out.add(cmd.Flags())
 	plan.addParallelism(cmd.Flags())
-	plan.refresh = true
 	apply.add(cmd.Flags(), false)
 	cmd.Flags().StringVar(&to, "to", "", "restore what was there after `run` N; 0 means before the first one")
 	cmd.Flags().StringVar(&save, "out", "", "save the plan to a `file` for apply instead of carrying it out")

@@ -31,6 +31,7 @@ type workspace struct {
 	config *config.Config
 	inputs engine.Inputs
 	store  state.Store
+	verify bool // the server is asked about every object
 }
 
 // open loads the configuration in dir and gives its variables values; those of a saved plan count less than flags.
@@ -84,7 +85,7 @@ func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings)
 
 // engine makes an engine whose events go to events, which may be nil.
 func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
-	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger()})
+	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger(), verify: w.verify})
 	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now, Version: versionNumber()})
 }
 
