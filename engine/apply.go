@@ -53,7 +53,13 @@ func (e *Engine) Apply(ctx context.Context, c *config.Config, p *plans.Plan, o A
 	}
 	back, more := e.Rollback(ctx, c, RollbackOptions{Inputs: o.Inputs})
 	ds = append(ds, more...)
-	if back == nil || back.Empty() {
+	if back == nil || more.HasErrors() {
+		return res, diag.Sort(ds)
+	}
+	for _, l := range back.Reverts.Lost { // nobody is shown the plan
+		ds = append(ds, undone(l))
+	}
+	if back.Empty() && len(back.Steps) == 0 {
 		return res, diag.Sort(ds)
 	}
 	res.RolledBack, more = e.applyLocked(ctx, session, c, back, ApplyOptions{Inputs: o.Inputs, Stop: o.Stop})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,11 +12,25 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
-// CodeTaken: a rollback would bring an object back to an address that another one has now.
-const CodeTaken diag.Code = "rollback.address-taken"
+const (
+	// CodeTaken: a rollback would bring an object back to an address that another one has now.
+	CodeTaken diag.Code = "rollback.address-taken"
+	// CodeNotUndone: a rollback that a failure started leaves something as it is.
+	CodeNotUndone diag.Code = "rollback.not-undone"
+)
 
-// collect finds the first record of every instance that the runs touched, where it was, and what they did that cannot
-// be undone.
+// former is what an instance was before the runs that are undone; a nil record says that it did not exist.
+type former struct {
+	record   *record
+	run      state.RunID
+	imported bool // it existed before and was taken over: undoing that gives it back
+	// left is the revision that the runs left the record with, 0 when they left none, and known whether that is known.
+	left  uint64
+	known bool
+}
+
+// collect finds the first record of every instance that the runs touched, where it was, how they left it, and what
+// they did that cannot be undone.
 func (r *rollback) collect(undo []*state.Journal) hcl.Diagnostics {
 	r.moved = map[addr.Instance]addr.Instance{} // where a record is after the runs → where it was before them
 	vacated := map[addr.Instance]bool{}
@@ -30,27 +45,66 @@ func (r *rollback) collect(undo []*state.Journal) hcl.Diagnostics {
 			if d != nil {
 				return hcl.Diagnostics{d}
 			}
-			if s.Intent.Irreversible != "" {
-				r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: s.Intent.Addr, Run: uint64(j.Run.ID), Reason: s.Intent.Irreversible})
+			f, known := r.former[origin]
+			switch {
+			case s.Intent.Irreversible != "" && known && f.record == nil && !f.imported:
+				// The runs made the object: it goes as a whole, whatever became of it in between.
+			case s.Intent.Irreversible != "":
+				r.lose(s.Intent.Addr, j.Run.ID, s.Intent.Irreversible)
+				delete(r.former, origin) // what was before the step is out of reach
 				continue
-			}
-			if _, known := r.former[origin]; known {
-				continue
-			}
-			f := &former{run: j.Run.ID, imported: s.Intent.Imports}
-			if s.Intent.Before != nil {
-				before := *s.Intent.Before
-				before.Addr = origin
-				rec, err := r.record(&before)
-				if err != nil {
-					return diag.FromError(CodeState, "State cannot be read", err, nil)
+			case !known:
+				if f, d = r.formerOf(&s.Intent, j.Run.ID, origin); d != nil {
+					return hcl.Diagnostics{d}
 				}
-				f.record = rec
+				r.former[origin] = f
 			}
-			r.former[origin] = f
+			f.left, f.known = leftBy(s.Outcome)
 		}
 	}
 	return nil
+}
+
+// formerOf reads what an intent says of the time before it.
+func (r *rollback) formerOf(in *state.Intent, run state.RunID, origin addr.Instance) (*former, *hcl.Diagnostic) {
+	f := &former{run: run, imported: in.Imports}
+	if in.Before != nil {
+		before := *in.Before
+		before.Addr = origin
+		rec, err := r.record(&before)
+		if err != nil {
+			return nil, diag.FromError(CodeState, "State cannot be read", err, nil)[0]
+		}
+		f.record = rec
+	}
+	return f, nil
+}
+
+// leftBy returns the revision of the record that an outcome left, and whether that is known.
+func leftBy(o *state.Outcome) (revision uint64, known bool) {
+	switch {
+	case o == nil || o.Failed && o.After == nil: // the next step of the address tells
+		return 0, false
+	case o.After == nil:
+		return 0, true
+	}
+	return o.After.Revision, true
+}
+
+// changedSince says why the runs cannot be undone for an instance whose record others have changed since, or "". Only
+// what is outside of runs can do that: every later run is undone as well.
+func (f *former) changedSince(rec *record) string {
+	if !f.known || rec != nil && (rec.unresolved || rec.Revision == f.left) || rec == nil && f.left == 0 {
+		return ""
+	}
+	if rec == nil || rec.Revision == 0 {
+		return "its record has been removed since, outside of a run (state rm, mv or push), so the object is left alone"
+	}
+	return "its record has been changed since, outside of a run (state mv, push or recover), so it may be about another object; apply the former configuration instead"
+}
+
+func (r *rollback) lose(a addr.Instance, run state.RunID, reason string) {
+	r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: a, Run: uint64(run), Reason: reason})
 }
 
 // origin returns where the object of an intent was before the runs, and follows it when the step moved it.
@@ -76,4 +130,17 @@ func (r *rollback) origin(in *state.Intent, tookPlace bool, vacated map[addr.Ins
 		r.moved[in.Addr] = origin
 	}
 	return origin, nil
+}
+
+// undone words a step that cannot be undone for a place where there is no preview.
+func undone(l plans.Lost) *hcl.Diagnostic {
+	return diag.For(diag.Warningf(CodeNotUndone, "Step is not undone", "%s (run %d) stays as it is: %s.", l.Addr, l.Run, l.Reason), l.Addr.String())
+}
+
+// givenBack says where an object that was taken over ends.
+func givenBack(run state.RunID, restored bool) string {
+	if restored {
+		return fmt.Sprintf("run %d took it over: it gets its values from before that, and is no longer managed; the mark of this state stays on it", run)
+	}
+	return fmt.Sprintf("run %d took it over: it stays as it is and is no longer managed; the mark of this state stays on it", run)
 }

@@ -150,6 +150,8 @@ const (
 	CodeSecretNeeded diag.Code = "plan.secret-needed"
 	// CodeNothing: there is nothing to roll back.
 	CodeNothing diag.Code = "rollback.nothing"
+	// CodeFormerOutput: a rollback cannot tell what an output shows afterwards.
+	CodeFormerOutput diag.Code = "rollback.output"
 	// CodeTarget: a target or a replacement names nothing.
 	CodeTarget diag.Code = "plan.no-such-target"
 )

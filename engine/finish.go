@@ -61,6 +61,15 @@ func (a *applier) finish(ctx context.Context, report *dag.Report[int]) (*Result,
 	return res, ds
 }
 
+// storedOutput returns the former value that a rollback restores.
+func (a *applier) storedOutput(name string) ([]byte, bool) {
+	if a.plan.Reverts == nil {
+		return nil, false
+	}
+	stored, ok := a.plan.Reverts.Outputs[name]
+	return stored, ok
+}
+
 // finishOutputs stores the outputs. Those that depend on a failure keep their former values.
 func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
 	out, unapplied := map[string]state.Output{}, res.unapplied()
@@ -74,12 +83,12 @@ func (a *applier) finishOutputs(res *Result) (ds hcl.Diagnostics) {
 			}
 			continue
 		}
-		if a.plan.Mode == plans.Rollback {
+		if stored, ok := a.storedOutput(o.Name); ok {
 			if had {
 				out[o.Name] = former
 			}
 			v = cty.NilVal
-			if stored, ok := a.plan.Reverts.Outputs[o.Name]; ok && res.Outcome == state.Succeeded {
+			if res.Outcome == state.Succeeded {
 				out[o.Name] = state.Output{Value: stored, Sensitive: o.Sensitive}
 			}
 		} else if n := a.outputs[o.Name]; n != nil {

@@ -51,10 +51,13 @@ func TestImport(t *testing.T) {
 			if ds.HasErrors() {
 				t.Fatal(ds)
 			}
-			if got := back.Counts(); got != (plans.Counts{Forget: c.want.Import}) {
+			if got := back.Counts(); got != (plans.Counts{Forget: c.want.Import - c.want.Update, Update: c.want.Update}) {
 				t.Errorf("rollback %+v", got)
 			}
 			r.apply(back)
+			if o := r.world.Objects()["o"]; o.Input != `{"value":"1","type":"string"}` {
+				t.Errorf("the object is not given back as it was: %+v", o)
+			}
 			if got := recorded(r); got != "" || len(r.world.Names()) != 2 {
 				t.Errorf("after the rollback: records %q, objects %v", got, r.world.Names())
 			}

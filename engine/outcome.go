@@ -62,6 +62,8 @@ func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *provide
 		kept := *before
 		kept.Status = state.Incomplete
 		out.After = &kept
+	case c.Forgets && !failed:
+		out.Remove = s.leaves(false)
 	case !plain.IsNull() && plain.IsWhollyKnown():
 		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
 		ds = append(ds, more...)

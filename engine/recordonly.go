@@ -18,7 +18,8 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 	rec := a.records[c.Addr]
 	in := a.intend(n, c, op.String())
 	out := state.Outcome{Step: n, Addr: c.Addr}
-	if rec != nil && rec.Revision > 0 {
+	recorded := rec != nil && rec.Revision > 0
+	if recorded {
 		in.Before, in.From = rec.Record, rec.from
 		if !rec.from.IsZero() {
 			out.Remove = []addr.Instance{rec.from}
@@ -44,7 +45,7 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 		private, more := a.claim(ctx, c)
 		if ds = append(ds, a.instance(c).place(more)...); ds.HasErrors() {
 			out.Failed, out.Error, out.Remove = true, firstError(ds), nil
-			if in.Before != nil && in.From.IsZero() {
+			if recorded && in.From.IsZero() {
 				out.After = in.Before
 			}
 			after = nil

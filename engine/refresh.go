@@ -51,19 +51,33 @@ func (w *world) adoptRecords() (ds hcl.Diagnostics) {
 		}
 		rec := w.records[r.Addr]
 		rec.provider = p
-		v := rec.sealed.Plain
-		if u, ok := t.(providers.Upgrader); ok && r.SchemaVersion < t.Schema().Version {
-			up, err := u.Upgrade(r.SchemaVersion, v)
-			if err != nil {
-				ds = append(ds, diag.Errorf(CodeUpgrade, "Record cannot be upgraded", "The record of %s has version %d of its schema: %s.", r.Addr, r.SchemaVersion, err))
-				continue
-			}
-			v = up
+		v, d := upgraded(t, rec)
+		if d != nil {
+			ds = append(ds, d)
+			continue
 		}
 		rec.sealed.Plain = conform(&t.Schema().Block, v)
 		rec.live = rec.sealed.Plain
 	}
 	return ds
+}
+
+// upgraded returns the value of a record in the present version of its type's schema. Nothing is written: the next run
+// that writes the record writes the new version.
+func upgraded(t providers.ResourceType, rec *record) (cty.Value, *hcl.Diagnostic) {
+	v, now := rec.sealed.Plain, t.Schema().Version
+	u, ok := t.(providers.Upgrader)
+	switch {
+	case rec.SchemaVersion > now:
+		return v, diag.Errorf(CodeUpgrade, "Record is newer than the program", "The record of %s has version %d of its schema, and this program knows versions up to %d. Use the newer meshplan that wrote it.", rec.Addr, rec.SchemaVersion, now)
+	case !ok || rec.SchemaVersion == now:
+		return v, nil
+	}
+	up, err := u.Upgrade(rec.SchemaVersion, v)
+	if err != nil {
+		return v, diag.Errorf(CodeUpgrade, "Record cannot be upgraded", "The record of %s has version %d of its schema: %s.", rec.Addr, rec.SchemaVersion, err)
+	}
+	return up, nil
 }
 
 // refresh reads the recorded objects that are chosen, batched by type, and resolves writes whose outcome is unknown.

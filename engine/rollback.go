@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -12,7 +11,6 @@ import (
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/diag"
-	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/internal/sealed"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/providers"
@@ -94,13 +92,6 @@ type rollback struct {
 	former map[addr.Instance]*former
 }
 
-// former is what an instance was before the runs that are undone; a nil record says that it did not exist.
-type former struct {
-	record   *record
-	run      state.RunID
-	imported bool // it existed before and was taken over: undoing that leaves it
-}
-
 func (r *rollback) make(ctx context.Context, undo []*state.Journal) hcl.Diagnostics {
 	ds := r.collect(undo)
 	if ds.HasErrors() {
@@ -131,30 +122,30 @@ func (r *rollback) make(ctx context.Context, undo []*state.Journal) hcl.Diagnost
 	if ds = append(ds, r.createFirst()...); ds.HasErrors() {
 		return ds
 	}
-	r.planFormerOutputs(undo[len(undo)-1].Run.Outputs)
+	ds = append(ds, r.planFormerOutputs(undo[len(undo)-1].Run.Outputs)...)
 	return append(ds, r.order()...)
 }
 
 // undoInstance plans the way back of one instance.
 func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former) (*planned, hcl.Diagnostics) {
 	rec := r.records[a]
+	if why := f.changedSince(rec); why != "" {
+		r.lose(a, f.run, why)
+		return nil, nil
+	}
 	if f.record == nil {
-		if rec == nil {
-			return nil, nil
-		}
-		c, ds := r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
-		if c != nil && f.imported {
-			c.Action, c.Reverse = plans.Forget, plans.Reverse{}
-			c.Notes = []string{"it was imported, so the object stays"}
-		}
-		return c, ds
+		return r.undoCreation(ctx, a, f, rec)
 	}
 	prov, t, ds := r.recordType(f.record.Record)
 	if t == nil {
 		return nil, ds
 	}
 	block := &t.Schema().Block
-	value := sealed.Value{Plain: conform(block, f.record.sealed.Plain), Secrets: f.record.sealed.Secrets}
+	plain, d := upgraded(t, f.record)
+	if d != nil {
+		return nil, append(ds, d)
+	}
+	value := sealed.Value{Plain: conform(block, plain), Secrets: f.record.sealed.Secrets}
 	candidates := []cty.Value{}
 	if v, ok := r.kept(f.record.Record); ok {
 		candidates = append(candidates, v)
@@ -164,20 +155,78 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 	}
 	want, missing := r.reveal(value, a, candidates)
 	if len(missing) > 0 {
-		r.plan.Reverts.Lost = append(r.plan.Reverts.Lost, plans.Lost{Addr: a, Run: uint64(f.run),
-			Reason: fmt.Sprintf("the former value of %s is a secret, of which only a fingerprint is kept; set it in the configuration and apply", diag.PathString(missing[0]))})
+		r.lose(a, f.run, fmt.Sprintf("the former value of %s is a secret, of which only a fingerprint is kept; set it in the configuration and apply", diag.PathString(missing[0])))
+		if f.imported && rec != nil {
+			return r.giveBack(ctx, a, f, rec)
+		}
 		return nil, ds
 	}
 	i := &instance{addr: a, res: r.formerResource(a, prov, t)}
 	c, more := r.planObject(ctx, i, rec, desired{config: block.Configured(want), deps: f.record.DependsOn})
+	if r.refusedByProtection(a, f, more) {
+		return nil, ds
+	}
 	if ds = append(ds, more...); ds.HasErrors() {
 		return nil, ds
+	}
+	c.Provider, c.Protected, c.CreateBeforeDestroy = f.record.Record.Provider, f.record.Protected, f.record.CreateFirst
+	switch {
+	case f.imported && c.Action == plans.NoOp && rec != nil:
+		back, more := r.giveBack(ctx, a, f, rec)
+		return back, append(ds, more...)
+	case f.imported:
+		c.Forgets = true
+		c.Notes = append(c.Notes, givenBack(f.run, true))
+	case c.Action == plans.NoOp && rec != nil && !sameRecord(rec.Record, c.Change):
+		c.write = true
 	}
 	if c.Action != plans.NoOp && c.Reason == plans.NoReason {
 		c.Reason = plans.BecauseRollback
 	}
-	c.Provider, c.Protected, c.CreateBeforeDestroy = f.record.Record.Provider, f.record.Protected, f.record.CreateFirst
 	return c, ds
+}
+
+// sameRecord reports whether a record says what a change would record beside the value.
+func sameRecord(r *state.Record, c *plans.Change) bool {
+	return slices.Equal(r.DependsOn, c.DependsOn) && r.Provider == c.Provider && r.Protected == c.Protected && r.CreateFirst == c.CreateBeforeDestroy
+}
+
+// undoCreation plans the end of what did not exist before, or was not recorded.
+func (r *rollback) undoCreation(ctx context.Context, a addr.Instance, f *former, rec *record) (*planned, hcl.Diagnostics) {
+	switch {
+	case rec == nil:
+		return nil, nil
+	case f.imported:
+		return r.giveBack(ctx, a, f, rec)
+	}
+	c, ds := r.planRemoval(ctx, r.recordedInstance(a), rec, plans.BecauseRollback)
+	if r.refusedByProtection(a, f, ds) {
+		return nil, nil
+	}
+	return c, ds
+}
+
+// giveBack forgets what was taken over and leaves the object as it is.
+func (r *rollback) giveBack(ctx context.Context, a addr.Instance, f *former, rec *record) (*planned, hcl.Diagnostics) {
+	unprotected := *rec
+	stored := *rec.Record
+	stored.Protected = false // it protects the object, which stays
+	unprotected.Record = &stored
+	c, ds := r.planRemoval(ctx, &instance{addr: a}, &unprotected, plans.BecauseRollback)
+	if c != nil {
+		c.Action, c.Reverse = plans.Forget, plans.Reverse{}
+		c.Notes = []string{givenBack(f.run, false)}
+	}
+	return c, ds
+}
+
+// refusedByProtection takes an object that prevent_destroy protects off the list, and says so.
+func (r *rollback) refusedByProtection(a addr.Instance, f *former, ds hcl.Diagnostics) bool {
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != CodeProtected {
+		return false
+	}
+	r.lose(a, f.run, "lifecycle.prevent_destroy protects it from being deleted; remove that setting and apply once, then roll back")
+	return true
 }
 
 // reveal looks for a former secret in the places that may still hold it: the live object and the configuration.
@@ -225,32 +274,4 @@ func (r *rollback) leaveOthers() {
 			CreateBeforeDestroy: rec.CreateFirst, PreviousAddr: rec.from, PriorPrivate: rec.private, Revision: rec.Revision}
 		r.changes[a] = &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
 	}
-}
-
-// planFormerOutputs restores the outputs as they were before the oldest run that is undone.
-func (r *rollback) planFormerOutputs(was map[string]state.Output) {
-	r.plan.Reverts.Outputs = map[string][]byte{}
-	for _, name := range slices.Sorted(maps.Keys(was)) {
-		r.plan.Reverts.Outputs[name] = was[name].Value
-		after, err := r.decoder.Decode(was[name].Value)
-		if err != nil {
-			continue
-		}
-		o := plans.OutputChange{Name: name, After: after.Plain, Sensitive: was[name].Sensitive}
-		if before, had := r.outputBefore(name); had {
-			o.Before = before.Plain
-			if o.Sensitive && before.Same(after) {
-				o.Before = o.After
-			}
-		}
-		if o.Sensitive {
-			o.After = o.After.Mark(schema.Sensitive)
-		}
-		r.plan.Outputs = append(r.plan.Outputs, o)
-	}
-	keep := map[string]*named{}
-	for name := range was {
-		keep[name] = &named{}
-	}
-	r.planOutputs(keep)
 }

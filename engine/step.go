@@ -363,7 +363,10 @@ func (s *stepRun) resume(ctx context.Context, t providers.ResourceType, rec *rec
 
 func (s *stepRun) intent(planned cty.Value) state.Intent {
 	in := s.a.intend(s.n, s.c, s.op.String())
-	in.Addr, in.Before, in.From, in.Deposes, in.Irreversible = s.addr, s.before, s.from, s.deposes, s.c.Reverse.Reason
+	if s.before != nil {
+		in.Before, in.Imports = s.before, false
+	}
+	in.Addr, in.From, in.Deposes, in.Irreversible = s.addr, s.from, s.deposes, s.c.Reverse.Reason
 	if !planned.IsNull() {
 		if b, err := s.a.encoder.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
 			in.Planned = b
@@ -372,8 +375,17 @@ func (s *stepRun) intent(planned cty.Value) state.Intent {
 	return in
 }
 
-// intend returns what every intent of a change has.
+// intend returns what every intent of a change has. An object that is taken over goes into it as it was found.
 func (a *applier) intend(n int, c *plans.Change, op string) state.Intent {
-	return state.Intent{Run: a.writer.ID(), Step: n, Addr: c.Addr, Op: op, Private: c.Private, Provider: c.Provider, Imports: c.Import != "",
+	in := state.Intent{Run: a.writer.ID(), Step: n, Addr: c.Addr, Op: op, Private: c.Private, Provider: c.Provider,
 		At: a.engine.options.Now().UTC(), Deps: a.plan.Steps[n].Deps}
+	rec := a.records[c.Addr]
+	if recorded := rec != nil && (rec.Revision > 0 || rec.unresolved); recorded || c.Import == "" && !c.Adopted {
+		return in
+	}
+	in.Imports = true
+	if r, ds := a.makeRecord(c, c.Before, c.PriorPrivate, state.Ready); !ds.HasErrors() {
+		in.Before = r
+	}
+	return in
 }

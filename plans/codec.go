@@ -49,9 +49,10 @@ type storedVariable struct {
 }
 
 type storedReverts struct {
-	Runs []uint64     `json:"runs"`
-	To   uint64       `json:"to"`
-	Lost []storedLost `json:"lost,omitempty"`
+	Runs    []uint64          `json:"runs"`
+	To      uint64            `json:"to"`
+	Lost    []storedLost      `json:"lost,omitempty"`
+	Outputs map[string][]byte `json:"outputs,omitempty"`
 }
 
 type storedLost struct {
@@ -95,6 +96,7 @@ type storedChange struct {
 	Revives       string       `json:"revives,omitempty"`
 	Previous      *int         `json:"previous,omitempty"`
 	Import        string       `json:"import,omitempty"`
+	Forgets       bool         `json:"forgets,omitempty"`
 	DependsOn     []int        `json:"depends_on,omitempty"`
 	Protected     bool         `json:"protected,omitempty"`
 	Reverse       ReverseKind  `json:"reverse,omitempty"`
@@ -210,7 +212,7 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 		h.Outputs = append(h.Outputs, s)
 	}
 	if r := p.Reverts; r != nil {
-		h.Reverts = &storedReverts{Runs: r.Runs, To: r.To}
+		h.Reverts = &storedReverts{Runs: r.Runs, To: r.To, Outputs: r.Outputs}
 		for _, l := range r.Lost {
 			h.Reverts.Lost = append(h.Reverts.Lost, storedLost{Addr: e.address(l.Addr), Run: l.Run, Reason: l.Reason})
 		}
@@ -224,7 +226,7 @@ func (e *encoder) encodeChange(c *Change) (err error) {
 	s := storedChange{Addr: e.address(c.Addr), Action: c.Action, Reason: c.Reason, Provider: c.Provider, CreateFirst: c.CreateFirst,
 		Protected: c.Protected, Reverse: c.Reverse.Kind, ReverseReason: c.Reverse.Reason, Notes: c.Notes, Restarts: c.Restarts,
 		Private: c.Private, PriorPrivate: c.PriorPrivate, Adopted: c.Adopted, Revision: c.Revision,
-		KeepsFirst: c.CreateBeforeDestroy, Deposed: c.Deposed, Revives: c.Revives, Import: c.Import}
+		KeepsFirst: c.CreateBeforeDestroy, Deposed: c.Deposed, Revives: c.Revives, Import: c.Import, Forgets: c.Forgets}
 	if !c.PreviousAddr.IsZero() {
 		at := e.address(c.PreviousAddr)
 		s.Previous = &at

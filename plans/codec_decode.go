@@ -88,7 +88,7 @@ func (d *decoder) decodeHead(h *storedHead) (*Plan, error) {
 			Description: o.Description, before: before, after: after, changed: &o.Changed})
 	}
 	if r := h.Reverts; r != nil {
-		p.Reverts = &Reverts{Runs: r.Runs, To: r.To}
+		p.Reverts = &Reverts{Runs: r.Runs, To: r.To, Outputs: r.Outputs}
 		for _, l := range r.Lost {
 			a, err := d.address(l.Addr)
 			if err != nil {
@@ -149,7 +149,7 @@ func (d *decoder) decodeChange() (*Change, error) {
 	c := &Change{Addr: a, Action: s.Action, Reason: s.Reason, Provider: s.Provider, CreateFirst: s.CreateFirst, Protected: s.Protected,
 		Reverse: Reverse{s.Reverse, s.ReverseReason}, Notes: s.Notes, Restarts: s.Restarts, Private: s.Private,
 		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Revision: s.Revision,
-		CreateBeforeDestroy: s.KeepsFirst, Deposed: s.Deposed, Revives: s.Revives, Import: s.Import}
+		CreateBeforeDestroy: s.KeepsFirst, Deposed: s.Deposed, Revives: s.Revives, Import: s.Import, Forgets: s.Forgets}
 	if s.Previous != nil {
 		if c.PreviousAddr, err = d.address(*s.Previous); err != nil {
 			return nil, err

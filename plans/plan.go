@@ -87,7 +87,8 @@ type Reverts struct {
 	To uint64
 	// Lost lists steps that cannot be undone, with the reason.
 	Lost []Lost
-	// Outputs are the output values to restore, as sealed.Encode writes them.
+	// Outputs are the output values to restore, as sealed.Encode writes them. Outputs that are not in it are evaluated
+	// when the rollback is applied.
 	Outputs map[string][]byte
 }
 
@@ -131,6 +132,8 @@ type Change struct {
 	PreviousAddr addr.Instance
 	// Import is the name by which an object that was not recorded is taken over; empty when it is not an import.
 	Import string
+	// Forgets says that the record goes once the object is as it was: a rollback gives an object back that was taken over.
+	Forgets bool
 	// DependsOn lists the direct dependencies, as the state will record them.
 	DependsOn []addr.Instance
 	// Protected is lifecycle.prevent_destroy.

@@ -212,7 +212,8 @@ type Intent struct {
 	Step int           `msgpack:"step"` // index in the plan's steps
 	Addr addr.Instance `msgpack:"-"`    // stored as its key, see codec.go
 	Op   string        `msgpack:"op"`   // as plans.Op prints it
-	// Before is the record that the step starts from; nil when there is none.
+	// Before is the record that the step starts from; nil when there is none. With Imports it is the object as it was
+	// found, of which there was no record.
 	Before *Record `msgpack:"before,omitempty"`
 	// Planned is the value that the step aims at, as written by sealed.Encode; nil for a deletion.
 	Planned  []byte `msgpack:"planned,omitempty"`
@@ -228,7 +229,8 @@ type Intent struct {
 	// Deposes names the former object that Before becomes until it is deleted: a replacement creates the new one first.
 	// The record stands at Addr with this as Deposed from the intent on. Empty for every other step.
 	Deposes string `msgpack:"deposes,omitempty"`
-	// Imports says that the step takes an object over that existed before, so that undoing it must not delete it.
+	// Imports says that the step takes an object over that existed before, so that undoing it must not delete it but give
+	// it back as it was.
 	Imports bool `msgpack:"imports,omitempty"`
 }
 
