@@ -33,6 +33,9 @@ func (p *planner) move() (ds hcl.Diagnostics) {
 		stored[a] = true
 	}
 	for _, in := range p.snapshot.Unresolved {
+		if !in.From.IsZero() && p.records[in.From] != nil {
+			continue // it was about to move, and is where it was
+		}
 		stored[in.Addr] = true
 	}
 	for _, a := range sortedKeys(stored) {

@@ -40,11 +40,12 @@ type planned struct {
 	*plans.Change
 	newDeps, oldDeps []addr.Instance
 	write            bool // the record must be written although nothing happens to the object
+	reclaim          bool // the object may bear the mark of another address
 }
 
 // claims reports whether the record of an object that stays as it is gets a new address, or is made by an import.
 func (c *planned) claims() bool {
-	return c.Action == plans.NoOp && (!c.PreviousAddr.IsZero() || c.Import != "")
+	return c.Action == plans.NoOp && (!c.PreviousAddr.IsZero() || c.Import != "" || c.reclaim)
 }
 
 // Plan compares the configuration with state and system and says what would be done. It never writes. With errors the

@@ -174,7 +174,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Notes = append(c.Notes, resp.Again)
 	default:
 		c.Action = plans.NoOp
-		out.write = p.mustWrite(i, rec, c)
+		out.write, out.reclaim = p.mustWrite(i, rec, c), rec != nil && !rec.marked.IsZero()
 	}
 	reversal(i.res.typ, c, before, after)
 	return out, ds

@@ -114,6 +114,16 @@ func proveOrder(t *rapid.T, p *plans.Plan) {
 	}
 }
 
+// temporary makes a folder that goes with the check.
+func temporary(t *rapid.T) string {
+	dir, err := os.MkdirTemp("", "meshplan-property-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func inputs(r *rig) map[string]string {
 	out := map[string]string{}
 	for name, o := range r.world.Objects() {
@@ -124,12 +134,7 @@ func inputs(r *rig) map[string]string {
 
 func TestAnyChangeConvergesUnderFaults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "meshplan-property-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
-		r := openRig(t, dir)
+		r := openRig(t, temporary(t))
 		defer r.store.Close()
 		for i := range 3 {
 			settle(t, r, drawConfig(t, fmt.Sprintf("config %d", i)), rapid.Uint64().Draw(t, "seed"))
@@ -147,12 +152,7 @@ func TestAnyChangeConvergesUnderFaults(t *testing.T) {
 
 func TestRollbackRestoresTheFormerWorld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "meshplan-property-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
-		r := openRig(t, dir)
+		r := openRig(t, temporary(t))
 		defer r.store.Close()
 		// Identities would differ after a re-creation, so values do not refer to them here; the order does.
 		values := func(s string) string { return strings.ReplaceAll(s, ".id", ".name") }

@@ -69,7 +69,7 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 // keptRecord is the record of an object that stays as it is.
 func (a *applier) keptRecord(c *plans.Change, rec *record) (*state.Record, hcl.Diagnostics) {
 	status := state.Ready
-	if rec != nil {
+	if rec != nil && c.Import == "" { // what is known of an import that was begun before is its intent only
 		status = rec.Status
 	}
 	v := c.After

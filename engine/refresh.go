@@ -179,7 +179,17 @@ func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 		if to, ok := w.moved[in.Addr]; ok {
 			in.Addr = to
 		}
-		if rec := w.records[in.Addr]; rec != nil {
+		rec := w.records[in.Addr]
+		if rec == nil && !in.From.IsZero() { // it was about to move here, and did not, or not yet
+			from := in.From
+			if to, ok := w.moved[from]; ok {
+				from = to
+			}
+			if rec = w.records[from]; rec != nil {
+				rec.marked = in.Addr.Current()
+			}
+		}
+		if rec != nil {
 			rec.unresolved = true
 			continue
 		}
@@ -193,7 +203,7 @@ func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 		}
 		// What the provider planned to record is not what it recorded: it gets nothing to go by but the value.
 		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Status: state.Incomplete, Run: in.Run}
-		rec := &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
+		rec = &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
 		var more hcl.Diagnostics
 		rec.provider, _, more = w.recordType(r)
 		ds = append(ds, more...)
@@ -244,8 +254,12 @@ func (w *world) sameButSecrets(rec *record, plain cty.Value) bool {
 
 func (w *world) owner(a addr.Instance) providers.Owner {
 	o := providers.Owner{Lineage: w.identity.Lineage, Address: a.Current(), Key: w.identity.Key}
-	if rec := w.records[a]; rec != nil && rec.from.Current() != o.Address {
+	switch rec := w.records[a]; {
+	case rec == nil:
+	case !rec.from.IsZero() && rec.from.Current() != o.Address:
 		o.Former = rec.from.Current()
+	case rec.from.IsZero() && rec.marked != o.Address:
+		o.Former = rec.marked
 	}
 	return o
 }

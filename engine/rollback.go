@@ -136,6 +136,9 @@ func (r *rollback) undoInstance(ctx context.Context, a addr.Instance, f *former)
 	if f.record == nil {
 		return r.undoCreation(ctx, a, f, rec)
 	}
+	if f.imported && rec != nil && rec.Revision == 0 && plainOf(rec.live).IsNull() {
+		return r.giveBack(ctx, a, f, rec) // it was never taken over
+	}
 	prov, t, ds := r.recordType(f.record.Record)
 	if t == nil {
 		return nil, ds

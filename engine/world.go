@@ -106,6 +106,7 @@ type record struct {
 	failed     bool          // could not be read: the record stays in force
 	from       addr.Instance // where it is stored, when this plan moves it; zero otherwise
 	relinked   bool          // its dependencies have moved
+	marked     addr.Instance // the address whose mark the object may bear, since a move was begun and not completed
 	imported   string        // the id under which it was found: it is not recorded yet
 }
 
