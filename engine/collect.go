@@ -15,6 +15,8 @@ import (
 const (
 	// CodeTaken: a rollback would bring an object back to an address that another one has now.
 	CodeTaken diag.Code = "rollback.address-taken"
+	// CodeUnfinishedRollback: the run that is undone was a rollback that did not come to its end.
+	CodeUnfinishedRollback diag.Code = "rollback.unfinished"
 	// CodeNotUndone: a rollback that a failure started leaves something as it is.
 	CodeNotUndone diag.Code = "rollback.not-undone"
 )

@@ -47,7 +47,19 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)
 	}
+	if d := unfinishedRollback(undo[0].Run); d != nil && !o.ToSet && o.To == 0 {
+		ds = append(ds, d)
+	}
 	return r.plan, diag.Sort(ds)
+}
+
+// unfinishedRollback says how to go on with a rollback that did not come to its end, instead of undoing what it did.
+func unfinishedRollback(run state.Run) *hcl.Diagnostic {
+	if run.Mode != plans.Rollback.String() || run.Result == state.Succeeded || len(run.Reverts) == 0 {
+		return nil
+	}
+	to := slices.Min(run.Reverts) - 1
+	return diag.Warningf(CodeUnfinishedRollback, "Rollback did not come to its end", "Run %d is a rollback that did not come to its end, and this plan undoes what it did. To go on with it instead, run \"meshplan rollback --to %d\".", run.ID, to)
 }
 
 // runsToUndo returns the journals of the runs to undo, newest first.

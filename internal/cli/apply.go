@@ -127,7 +127,7 @@ func (r *runner) run(out *outputFlags, dir string, plan planFunc) (err error) {
 		return err
 	}
 	res, ds := r.carryOut(c, w, sig, p)
-	return r.finish(c, w, res, sig, ds)
+	return r.finish(c, w, p, res, sig, ds)
 }
 
 // open opens the workspace, and the saved plan when there is one: it knows its directory and its variables.
@@ -212,7 +212,7 @@ func (r *runner) rollback(w *workspace) bool {
 }
 
 // finish says how it ended.
-func (r *runner) finish(c *console, w *workspace, res *engine.Result, sig *interrupts, ds hcl.Diagnostics) error {
+func (r *runner) finish(c *console, w *workspace, p *plans.Plan, res *engine.Result, sig *interrupts, ds hcl.Diagnostics) error {
 	if res == nil {
 		return exitWith(c.stopped(sig, ds))
 	}
@@ -224,7 +224,7 @@ func (r *runner) finish(c *console, w *workspace, res *engine.Result, sig *inter
 		c.outputs(res.Outputs)
 		return nil
 	}
-	c.result(res, r.next(w, res, ds))
+	c.result(res, r.next(w, p, res, ds))
 	return exitWith(code)
 }
 
@@ -241,9 +241,11 @@ func outdated(ds hcl.Diagnostics) bool {
 }
 
 // next lists what can be done after a run that did not end well.
-func (r *runner) next(w *workspace, res *engine.Result, ds hcl.Diagnostics) []ui.Next {
+func (r *runner) next(w *workspace, p *plans.Plan, res *engine.Result, ds hcl.Diagnostics) []ui.Next {
 	next := []ui.Next{{Command: w.command("apply"), Why: "go on where it stopped"}}
 	switch {
+	case p.Mode == plans.Rollback && (r.file == "" || outdated(ds)):
+		next[0] = ui.Next{Command: w.command("rollback", "--to", fmt.Sprint(p.Reverts.To)), Why: "go on undoing"}
 	case r.file != "" && outdated(ds):
 		next[0] = ui.Next{Command: w.command("plan", "--out", quote(r.file)), Why: "plan what is left, against what is there now"}
 	case r.file != "":
