@@ -33,6 +33,8 @@ type planner struct {
 	ds hcl.Diagnostics
 	// changes holds what becomes of each instance.
 	changes map[addr.Instance]*planned
+	// unread says why objects could not be read when the others are looked at all the same.
+	unread hcl.Diagnostics
 }
 
 // planned is a change together with what ordering needs to know.
@@ -49,7 +51,8 @@ func (c *planned) claims() bool {
 }
 
 // Plan compares the configuration with state and system and says what would be done. It never writes. With errors the
-// plan is nil, or incomplete and marked so by the diagnostics.
+// plan is nil, or incomplete and marked so by the diagnostics: who looks for drift (RefreshOnly) gets what could be read,
+// and plans.Plan.Unread names the rest.
 func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*plans.Plan, hcl.Diagnostics) {
 	snap, err := e.store.Snapshot(ctx)
 	if err != nil {
@@ -82,9 +85,9 @@ func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, sn
 	}
 	ds = append(ds, p.run(ctx)...)
 	if ds.HasErrors() {
-		return nil, ds
+		return nil, append(ds, p.unread...)
 	}
-	return p.plan, ds
+	return p.plan, append(ds, p.unread...)
 }
 
 // start brings records, providers and instances into being and refreshes.
@@ -123,7 +126,12 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 	}
 	started := p.engine.options.Now()
 	p.engine.emit(RefreshStarted{Total: len(p.records)})
-	ds = append(ds, p.refresh(ctx, func(rec *record) bool { return !rec.provider.dynamic })...)
+	more = p.refresh(ctx, func(rec *record) bool { return !rec.provider.dynamic })
+	if p.o.Mode == plans.RefreshOnly {
+		p.unread, more = more, nil
+		p.plan.Unread = p.failed()
+	}
+	ds = append(ds, more...)
 	p.plan.Drift = p.drift()
 	p.engine.emit(RefreshDone{Total: len(p.records), Drifted: len(p.plan.Drift), Elapsed: p.engine.options.Now().Sub(started)})
 	if p.o.Mode != plans.RefreshOnly {

@@ -124,6 +124,9 @@ func (w *world) refresh(ctx context.Context, choose func(*record) bool) hcl.Diag
 			defer mu.Unlock()
 			ds = append(ds, more...)
 			if more.HasErrors() || len(got) != len(b.reqs) {
+				for _, rec := range b.records {
+					rec.failed = true
+				}
 				if !more.HasErrors() {
 					ds = append(ds, diag.Errorf(CodeProviderBug, "Provider broke its promise", "Reading %d objects of %s gave %d answers.", len(b.reqs), key, len(got)))
 				}
@@ -136,6 +139,16 @@ func (w *world) refresh(ctx context.Context, choose func(*record) bool) hcl.Diag
 	}
 	wg.Wait()
 	return ds
+}
+
+// failed lists the instances that could not be read.
+func (w *world) failed() (out []addr.Instance) {
+	for _, a := range sortedKeys(w.records) {
+		if w.records[a].failed {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // take applies one answer to its record.

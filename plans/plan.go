@@ -35,6 +35,9 @@ type Plan struct {
 	Outputs []OutputChange
 	// Drift lists what others changed since the last run, as found by refreshing.
 	Drift []*Change
+	// Unread lists instances whose objects could not be read; the diagnostics that came with the plan say why. It is no
+	// part of a plan file.
+	Unread []addr.Instance
 	// Targets restricts the plan; empty means everything.
 	Targets []string
 	// Reverts describes what a rollback undoes; nil in other modes.

@@ -23,6 +23,7 @@ var rooms = []room{
 	{path: "internal/cli", imports: []string{"..."}},
 	{path: "internal/ui", imports: []string{"engine", "providers", "plans", "plans/render", "internal/addr", "internal/diag"}},
 	{path: "internal/ci", imports: []string{"engine", "plans", "plans/render", "internal/addr", "internal/diag", "internal/ui"}},
+	{path: "internal/alarm", imports: []string{"internal/addr", "internal/diag"}},
 	{path: "engine", imports: []string{"plans", "state", "providers", "internal/config", "internal/lang", "internal/sealed", "internal/addr", "internal/dag", "internal/schema", "internal/diag"}},
 	{path: "plans", alone: true, imports: []string{"internal/sealed", "internal/addr", "internal/diag", "internal/schema"}},
 	{path: "plans/render", imports: []string{"plans", "internal/addr", "internal/dag", "internal/diag", "internal/schema"}},
@@ -76,6 +77,7 @@ var confined = []struct{ modules, rooms []string }{
 			"k8s.io/kubectl", "helm.sh/helm", "github.com/fluxcd/cli-utils"},
 		[]string{"providers/kubernetes", "providers/linkerd", "state/kubestore"},
 	},
+	{[]string{"github.com/prometheus/client_golang"}, []string{"internal/alarm"}},
 	{[]string{"go.etcd.io/bbolt"}, []string{"state/boltstore"}},
 	{[]string{"github.com/spf13/cobra", "github.com/spf13/pflag"}, []string{"internal/cli"}},
 }
