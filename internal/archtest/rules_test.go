@@ -41,6 +41,7 @@ var rooms = []room{
 	{path: "providers/kubernetes", imports: []string{"providers", "internal/addr", "internal/schema", "internal/diag"}},
 	{path: "providers/linkerd", imports: []string{"providers", "providers/kubernetes/...", "internal/addr", "internal/schema", "internal/diag"}},
 	{path: "internal/explain", outside: []string{}},
+	{path: "internal/rbac", imports: []string{"engine", "providers", "internal/addr"}, outside: []string{}},
 	{path: "internal/docs", imports: []string{"providers", "internal/schema", "internal/diag"}},
 	{path: "internal/config", imports: []string{"internal/addr", "internal/schema", "internal/diag", "internal/lang"}},
 	{path: "internal/lang", imports: []string{"internal/addr", "internal/schema", "internal/diag"}},

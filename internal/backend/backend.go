@@ -59,6 +59,9 @@ type Backend struct {
 	Place string
 	// Keys seal the state; nil when it is not sealed.
 	Keys state.Keys
+	// Context and InCluster say, for a state in a cluster, through which credentials it is kept.
+	Context   string
+	InCluster bool
 }
 
 // Local is the state file of a directory without a backend block.
@@ -111,7 +114,7 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 		if err != nil {
 			return fail(err)
 		}
-		b.Store, b.Place = store, store.String()
+		b.Store, b.Place, b.Context, b.InCluster = store, store.String(), text(v, "context"), truth(v, "in_cluster")
 		return b, nil
 	}
 	path := o.Path

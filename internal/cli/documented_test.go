@@ -25,12 +25,18 @@ func TestTypesAreDocumented(t *testing.T) {
 		types := map[string]*schema.Resource{}
 		for n, r := range p.ResourceTypes() {
 			types[n] = r.Schema()
+			if _, ok := r.(providers.Permitter); !ok {
+				t.Errorf("%s does not say which rights it needs: implement providers.Permitter, as the files permit.go of other types do", n)
+			}
 			if _, ok := r.(providers.Importer); ok != (r.Schema().Import != "") {
 				t.Errorf("%s can be imported: %v; its documentation says %q", n, ok, r.Schema().Import)
 			}
 		}
 		for n, d := range p.DataSources() {
 			types["data "+n] = d.Schema()
+			if _, ok := d.(providers.Permitter); !ok {
+				t.Errorf("data %s does not say which rights it needs: implement providers.Permitter", n)
+			}
 			if d.Schema().Import != "" {
 				t.Errorf("data %s cannot be imported", n)
 			}

@@ -52,7 +52,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	}
 	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.consoleCommand(), a.schemaCommand())
 	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand(), a.importCommand())
-	group("look", a.linkerdCommand(), a.explainCommand(), a.driftCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
+	group("look", a.linkerdCommand(), a.explainCommand(), a.driftCommand(), a.rbacCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp))
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

@@ -142,7 +142,7 @@ func (c *Cluster) notAllowed(verb, resource string, r Ref) *hcl.Diagnostic {
 	if r.Name != "" {
 		detail += fmt.Sprintf(" (%s)", r)
 	}
-	detail += fmt.Sprintf(". Grant it, for instance with `kubectl create %s meshplan --verb=%s --resource=%s%s` and a binding.", kind, verb, qualified, flag)
+	detail += fmt.Sprintf(". `meshplan rbac --for=plan`, `--for=drift` and `--for=apply` print all that this configuration needs; for this alone, `kubectl create %s meshplan --verb=%s --resource=%s%s` and a binding.", kind, verb, qualified, flag)
 	return diag.Errorf(CodeForbidden, "Not allowed", "%s", detail)
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
+// heartbeatAccount is the service account of the heartbeat.
+const heartbeatAccount = "linkerd-heartbeat"
+
 // configChecks are about the objects around the control plane.
 func configChecks() []check {
 	const reinstall = "Apply the linkerd_control_plane and linkerd_crds resources again."
@@ -26,38 +29,55 @@ func configChecks() []check {
 			return out
 		}}
 	}
-	rbac := func(kind string) func(string) []kube.Ref {
-		return func(ns string) (out []kube.Ref) {
-			for _, n := range []string{"identity", "proxy-injector"} {
-				out = append(out, kube.Ref{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: kind, Name: "linkerd-" + ns + "-" + n})
-			}
-			return out
-		}
-	}
 	return []check{
-		exist("the control plane namespace exists", true, func(ns string) []kube.Ref { return []kube.Ref{{Version: "v1", Kind: "Namespace", Name: ns}} }),
-		exist("cluster roles exist", true, rbac("ClusterRole")),
-		exist("cluster role bindings exist", true, rbac("ClusterRoleBinding")),
-		exist("service accounts exist", true, func(ns string) (out []kube.Ref) {
-			for _, n := range []string{"destination", "identity", "proxy-injector"} {
-				out = append(out, kube.Ref{Version: "v1", Kind: "ServiceAccount", Namespace: ns, Name: "linkerd-" + n})
-			}
-			return out
-		}),
-		exist("custom resources are defined", true, func(string) (out []kube.Ref) {
-			for _, n := range []string{"servers.policy.linkerd.io", "serverauthorizations.policy.linkerd.io", "authorizationpolicies.policy.linkerd.io",
-				"meshtlsauthentications.policy.linkerd.io", "networkauthentications.policy.linkerd.io", "httproutes.policy.linkerd.io", "serviceprofiles.linkerd.io"} {
-				out = append(out, kube.Ref{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: n})
-			}
-			return out
-		}),
-		exist("webhook configurations exist", true, func(string) (out []kube.Ref) {
-			for _, w := range webhooks() {
-				out = append(out, w.Configuration)
-			}
-			return out
-		}),
+		exist("the control plane namespace exists", true, namespaceRefs),
+		exist("cluster roles exist", true, roleRefs("ClusterRole")),
+		exist("cluster role bindings exist", true, roleRefs("ClusterRoleBinding")),
+		exist("service accounts exist", true, accountRefs),
+		exist("custom resources are defined", true, definitionRefs),
+		exist("webhook configurations exist", true, webhookRefs),
 	}
+}
+
+// checkedObjects are all objects whose existence is checked.
+func checkedObjects(ns string) []kube.Ref {
+	heartbeat := kube.Ref{Version: "v1", Kind: "ServiceAccount", Namespace: ns, Name: heartbeatAccount}
+	return slices.Concat(namespaceRefs(ns), roleRefs("ClusterRole")(ns), roleRefs("ClusterRoleBinding")(ns), accountRefs(ns), definitionRefs(ns), webhookRefs(ns), []kube.Ref{heartbeat})
+}
+
+func namespaceRefs(ns string) []kube.Ref {
+	return []kube.Ref{{Version: "v1", Kind: "Namespace", Name: ns}}
+}
+
+func roleRefs(kind string) func(ns string) []kube.Ref {
+	return func(ns string) (out []kube.Ref) {
+		for _, n := range []string{"identity", "proxy-injector"} {
+			out = append(out, kube.Ref{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: kind, Name: "linkerd-" + ns + "-" + n})
+		}
+		return out
+	}
+}
+
+func accountRefs(ns string) (out []kube.Ref) {
+	for _, n := range []string{"destination", "identity", "proxy-injector"} {
+		out = append(out, kube.Ref{Version: "v1", Kind: "ServiceAccount", Namespace: ns, Name: "linkerd-" + n})
+	}
+	return out
+}
+
+func definitionRefs(string) (out []kube.Ref) {
+	for _, n := range []string{"servers.policy.linkerd.io", "serverauthorizations.policy.linkerd.io", "authorizationpolicies.policy.linkerd.io",
+		"meshtlsauthentications.policy.linkerd.io", "networkauthentications.policy.linkerd.io", "httproutes.policy.linkerd.io", "serviceprofiles.linkerd.io"} {
+		out = append(out, kube.Ref{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: n})
+	}
+	return out
+}
+
+func webhookRefs(string) (out []kube.Ref) {
+	for _, w := range webhooks() {
+		out = append(out, w.Configuration)
+	}
+	return out
 }
 
 // existenceChecks are about the running control plane.
@@ -70,7 +90,7 @@ func existenceChecks() []check {
 			return nil
 		}},
 		{category: CategoryExistence, name: "the heartbeat's service account exists", hint: "Apply the linkerd_control_plane resource again.", after: true, test: func(f *facts) []string {
-			r := kube.Ref{Version: "v1", Kind: "ServiceAccount", Namespace: f.env.Namespace(), Name: "linkerd-heartbeat"}
+			r := kube.Ref{Version: "v1", Kind: "ServiceAccount", Namespace: f.env.Namespace(), Name: heartbeatAccount}
 			if c := f.settings(); c != nil && !c.DisableHeartBeat && f.get(r) == nil && len(f.warnings) == 0 {
 				return problem("%s does not exist", r)
 			}

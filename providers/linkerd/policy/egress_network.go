@@ -41,6 +41,7 @@ func egressKind(e env.Env, w *World) typed.Kind {
 			ns := schema.Text(v.GetAttr("namespace"))
 			o.After = append(o.After, providers.Tag("linkerd:egress-routes/"+ns+"/"+schema.Text(v.GetAttr("name"))))
 		},
+		Looks: looksAtEgress(e),
 		Lint: func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) {
 			return lintEgress(ctx, e, w, v)
 		},

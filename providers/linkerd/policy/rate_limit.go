@@ -51,6 +51,7 @@ func rateLimitKind(e env.Env, w *World) typed.Kind {
 		Place: func(v cty.Value, o *providers.Order) {
 			o.After = append(o.After, providers.Tag("linkerd:server/"+schema.Text(v.GetAttr("namespace"))))
 		},
+		Looks: looksAtLimits(e),
 		Lint: func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) {
 			return lintRateLimit(ctx, e, w, v)
 		},

@@ -30,6 +30,7 @@ func (k kind) bind(e env.Env, w *World) providers.ResourceType {
 			return ds, notes, nil
 		}
 	}
+	k.Looks = reviewed(e)
 	return typed.New(k.Kind, e, &w.World)
 }
 

@@ -38,6 +38,7 @@ func breakerKind(l linter) typed.Kind {
 			fromAnnotations(live, attrs, breakerFields())
 		},
 		SpecAttributes: names, Place: placeAnnotated,
+		Looks: looks(profiles),
 		Lint: func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) {
 			return l.borrowed(ctx, schema.Text(v.GetAttr("namespace")), schema.Text(v.GetAttr("name")))
 		},

@@ -40,7 +40,8 @@ func routeKind(l linter) typed.Kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "HTTPRoute"}, Version: "v1beta3", Choose: routeChoice,
 		Declare: routeSchema, Spec: routeSpec, Show: readRoute, Settled: routeSettled, Patience: patience,
 		SpecAttributes: []string{"api", "parents", "hostnames", "rule"}, Place: placeRoute,
-		Lint: func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) { return l.route(ctx, v) },
+		Looks: looks(profiles, grpcRoutes),
+		Lint:  func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) { return l.route(ctx, v) },
 	}
 }
 

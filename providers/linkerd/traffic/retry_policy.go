@@ -35,6 +35,7 @@ func retryKind(l linter) typed.Kind {
 		},
 		SpecAttributes: []string{"http", "grpc", "limit", "timeout", "request_timeout", "response_timeout", "idle_timeout"},
 		Place:          placeAnnotated,
+		Looks:          looksOfRetries,
 		Lint:           func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) { return l.retry(ctx, v) },
 	}
 }

@@ -37,6 +37,7 @@ func profileKind(l linter) typed.Kind {
 		GroupKind: kschema.GroupKind{Group: "linkerd.io", Kind: "ServiceProfile"}, Version: "v1alpha2",
 		Declare: profileSchema, Spec: profileSpec, Show: readProfile,
 		SpecAttributes: []string{"route", "retry_ratio", "min_retries_per_second", "retry_ttl", "opaque_ports"},
+		Looks:          looks(httpRoutes, gatewayRoutes),
 		Lint:           func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error) { return l.ownProfile(ctx, v) },
 	}
 }

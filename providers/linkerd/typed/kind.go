@@ -48,6 +48,8 @@ type Kind struct {
 	ShowAnnotations func(live map[string]string, attrs map[string]cty.Value)
 	// Lint judges the planned object, which the World holds already; nil finds nothing.
 	Lint func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error)
+	// Looks says what rights Lint needs for a value, of which parts may be unknown; nil means none.
+	Looks func(v cty.Value) []providers.Right
 	// Place adds to the tags that all kinds have.
 	Place func(v cty.Value, o *providers.Order)
 	// Settled says whether the controller has put the object into force, or why it will not; nil does not wait.

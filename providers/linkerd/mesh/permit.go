@@ -1,0 +1,57 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
+)
+
+// ObserveRights says what Observe needs; an empty namespace is one that is not known yet.
+func ObserveRights(purpose providers.Purpose, namespace string) []providers.Right {
+	const why = "see workloads and their pods"
+	ns := kube.ReadRight(purpose, "get", "", "namespaces", "", why)
+	if namespace != "" {
+		ns.Names = []string{namespace}
+	}
+	out := []providers.Right{ns, kube.ReadRight(purpose, "list", "", "pods", cmp.Or(namespace, kube.AnyNamespace), why)}
+	for _, resource := range []string{"deployments", "replicasets", "statefulsets", "daemonsets"} {
+		out = append(out, kube.ReadRight(purpose, "list", "apps", resource, cmp.Or(namespace, kube.AnyNamespace), why))
+	}
+	return out
+}
+
+// WantRights says what LoadWant needs.
+func WantRights(purpose providers.Purpose, e env.Env) []providers.Right {
+	return []providers.Right{kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), "know what a proxy must be like", "linkerd-identity-trust-roots", "linkerd-config")}
+}
+
+// Permit implements providers.Permitter.
+func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
+	ns := schema.Text(req.Config.GetAttr("namespace"))
+	in := cmp.Or(ns, kube.AnyNamespace)
+	out := append(ObserveRights(providers.ForDrift, ns), WantRights(providers.ForDrift, t.env)...)
+	out = append(out,
+		kube.ReadRight(providers.ForPlan, "list", "", "services", in, "see what would break with a proxy"),
+		kube.ReadRight(providers.ForPlan, "list", "networking.k8s.io", "networkpolicies", in, "see what would break with a proxy"),
+		kube.ReadRight(providers.ForApply, "create", "", "pods", in, "ask the injector by dry run, before anything restarts"),
+	)
+	whole := req.Config.GetAttr("workloads")
+	if whole.IsNull() {
+		annotate := kube.ReadRight(providers.ForApply, "patch", "", "namespaces", "", "annotate the namespace")
+		if ns != "" {
+			annotate.Names = []string{ns}
+		}
+		out = append(out, annotate)
+	}
+	for _, resource := range []string{"deployments", "statefulsets", "daemonsets"} {
+		out = append(out, kube.ReadRight(providers.ForApply, "patch", "apps", resource, in, "restart the workloads"))
+		out = append(out, kube.ReadRight(providers.ForApply, "get", "apps", resource, in, "see whether one restarts by itself when it leaves the mesh"))
+	}
+	return out, nil
+}

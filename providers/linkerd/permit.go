@@ -1,0 +1,19 @@
+package linkerd
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/meshplan/meshplan/providers"
+)
+
+var _ providers.Authorizer = (*provider)(nil)
+
+// Place implements providers.Authorizer.
+func (p *provider) Place() string { return p.cluster().Place() }
+
+// Authorize implements providers.Authorizer.
+func (p *provider) Authorize(ctx context.Context, rights []providers.Right) ([]providers.Right, hcl.Diagnostics) {
+	return p.cluster().Authorize(ctx, rights)
+}
