@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/build/constraint"
 	"path"
 	"regexp"
 	"slices"
@@ -25,6 +26,7 @@ var checks = []struct {
 	{"TopLevel", topLevelEntries},
 	{"Replace", replaceDirectives},
 	{"FileSize", fileSize},
+	{"Portability", portability},
 }
 
 // imports checks the import directions of rooms and the confined modules.
@@ -172,6 +174,42 @@ func hiddenControlFlow(t *tree) (bad []string) {
 		})
 	}
 	return bad
+}
+
+// portability keeps what one system has out of files that every system compiles.
+func portability(t *tree) (bad []string) {
+	for i := range t.files {
+		f := &t.files[i]
+		if !f.isProduct() || forOneSystem(f) || systemCalls[f.path] != "" {
+			continue
+		}
+		for _, spec := range f.syntax.Imports {
+			if p := strings.Trim(spec.Path.Value, `"`); p == "syscall" || in([]string{"golang.org/x/sys"}, p) {
+				bad = append(bad, fmt.Sprintf("%s imports %s, which differs between systems. Move that part to a file with a build constraint, for Unix and for Windows", t.fset.Position(spec.Pos()), p))
+			}
+		}
+	}
+	return bad
+}
+
+// forOneSystem reports whether the name of a file or a build constraint binds it.
+func forOneSystem(f *file) bool {
+	for _, s := range []string{"_windows.go", "_linux.go", "_darwin.go"} {
+		if strings.HasSuffix(f.path, s) {
+			return true
+		}
+	}
+	for _, group := range f.syntax.Comments {
+		if group.Pos() > f.syntax.Package {
+			break
+		}
+		for _, c := range group.List {
+			if constraint.IsGoBuild(c.Text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // machinePath finds absolute paths of the machine that somebody worked on. In `$HOME/work/x`, `./work/x` and

@@ -88,6 +88,13 @@ var mayLog = map[string]string{
 	"providers/kubernetes/chart/quiet.go": "writes nothing itself, but keeps what Helm writes to the standard logger off the terminal",
 }
 
+// systemCalls are the product files for every system that may import syscall, with the reason. In all others it is for
+// files of one system (filelock_windows.go, or a build constraint), so that the program builds everywhere.
+var systemCalls = map[string]string{
+	"internal/cli/signals.go": "SIGTERM is defined everywhere",
+	"state/boltstore/file.go": "syscall.Errno is defined everywhere",
+}
+
 // topLevel are the entries of the top directory, besides dot-files and what git ignores.
 var topLevel = []string{"cmd", "engine", "plans", "state", "providers", "examples", "internal", "go.mod", "go.sum", "Makefile", "README.md"}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,7 +30,7 @@ func (c *committer) close() error {
 	if c.file == nil {
 		return nil
 	}
-	return c.file.db.Close()
+	return c.file.close()
 }
 
 // try writes a group in one transaction; see ledger.NewLine.
@@ -79,11 +78,11 @@ func (c *committer) try(group []ledger.Write) (failed int, err error) {
 // write commits while no reader is at the file. When that fails the file is opened anew before the next commit: what is
 // in memory may differ from what is on disk.
 func (c *committer) write(b *bolt.Tx) error {
-	if err := waitFlock(context.Background(), c.file.os, syscall.LOCK_EX, c.store.o.Timeout); err != nil {
+	if err := waitLock(context.Background(), c.file.os, exclusive, c.store.o.Timeout); err != nil {
 		return errors.Join(fmt.Errorf("writing the state: %w by a reader", err), b.Rollback())
 	}
 	if err := b.Commit(); err != nil {
-		err = errors.Join(fmt.Errorf("writing the state: %w", err), c.file.db.Close())
+		err = errors.Join(fmt.Errorf("writing the state: %w", err), c.file.db.Close()) // with the lock held
 		c.file = nil
 		return err
 	}
@@ -121,7 +120,7 @@ func (c *committer) open() error {
 		return err
 	}
 	if err := unlock(f.os); err != nil {
-		return errors.Join(err, f.db.Close())
+		return errors.Join(err, f.db.Close()) // with the lock held
 	}
 	c.file = f
 	return nil

@@ -18,8 +18,11 @@ const compactChunk = 8 << 20
 
 // compact writes the file anew when more than half of it is free, as after many resources were deleted. The caller holds
 // the session's lock. The new file takes the old one's name when it is complete and durable; a reader that has the old
-// one open still sees a whole state.
+// one open still sees a whole state. Where such a reader keeps the name, files stay as large as they were.
 func (s *Store) compact(ctx context.Context) error {
+	if !replacesOpenFiles {
+		return nil
+	}
 	info, err := os.Stat(s.path)
 	if err != nil || info.Size() < minCompactBytes {
 		return err

@@ -27,17 +27,13 @@ type file struct {
 // openFile opens the database with its lock held: shared for reading, exclusive for writing. Errors: ledger.ErrAbsent,
 // *state.CorruptError.
 func openFile(ctx context.Context, path string, write bool, timeout time.Duration) (*file, error) {
-	how := syscall.LOCK_SH
-	if write {
-		how = syscall.LOCK_EX
-	}
 	var f file
 	open := func(name string, flag int, perm os.FileMode) (*os.File, error) {
 		opened, err := os.OpenFile(name, flag&^os.O_CREATE, perm) // a new file is made by create
 		if err != nil {
 			return nil, err
 		}
-		if err := waitFlock(ctx, opened, how, timeout); err != nil {
+		if err := waitLock(ctx, opened, lockMode(write), timeout); err != nil {
 			opened.Close()
 			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 		}
@@ -47,6 +43,8 @@ func openFile(ctx context.Context, path string, write bool, timeout time.Duratio
 			err = &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
 		case err == nil && info.Size() == 0:
 			err = ledger.ErrAbsent
+		case err == nil:
+			err = handToBolt(opened)
 		}
 		if err != nil {
 			opened.Close()
@@ -77,6 +75,11 @@ func openFile(ctx context.Context, path string, write bool, timeout time.Duratio
 		return nil, fmt.Errorf("opening the state: %w", err)
 	}
 	return nil, damaged(path, err)
+}
+
+// close closes a database that was opened for writing and whose lock is not held.
+func (f *file) close() error {
+	return errors.Join(forClosing(f), f.db.Close())
 }
 
 // read calls fn in a read transaction on a file that is not shorter than it says.
@@ -177,13 +180,4 @@ func create(path string, timeout time.Duration) error {
 		return fmt.Errorf("creating the state: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes renames in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

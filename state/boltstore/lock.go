@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/meshplan/meshplan/state"
@@ -52,7 +51,7 @@ func acquire(ctx context.Context, path string, holder state.Holder, wait time.Du
 func waitSession(ctx context.Context, f *os.File, wait time.Duration) error {
 	deadline := time.Now().Add(max(wait, probing))
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		if ok, err := tryFlock(f, syscall.LOCK_EX); ok || err != nil {
+		if ok, err := tryLock(f, exclusive); ok || err != nil {
 			return err
 		}
 		left := time.Until(deadline)
@@ -105,7 +104,7 @@ func probe(path string) (bool, state.Holder, error) {
 		return false, state.Holder{}, fmt.Errorf("looking at the lock of the state: %w", err)
 	}
 	defer f.Close() // unlocks
-	free, err := tryFlock(f, syscall.LOCK_SH)
+	free, err := tryLock(f, shared)
 	if err != nil || free {
 		return false, state.Holder{}, err
 	}

@@ -3,7 +3,6 @@ package boltstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -193,16 +192,4 @@ func TestStuckReader(t *testing.T) {
 	}
 	ok(t, f.db.Close())
 	ok(t, session.Edit([]*state.Record{record(at(0), "v")}, nil))
-}
-
-func TestDiskFull(t *testing.T) {
-	s := tempStore(t)
-	cmd, lines := startChild(t, "fill", s.Path())
-	if !lines.Scan() {
-		t.Fatal("the child failed")
-	}
-	ok(t, cmd.Wait())
-	if got := fmt.Sprint(len(snapshot(t, s).Records)); got != lines.Text() {
-		t.Errorf("%s records, want %s", got, lines.Text())
-	}
 }
