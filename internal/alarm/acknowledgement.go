@@ -30,7 +30,7 @@ func (a *Acknowledgement) Expired(now time.Time) bool { return !now.Before(a.Unt
 // Covers reports whether the acknowledgement is about an item, whatever the date.
 func (a *Acknowledgement) Covers(i Item) bool {
 	finding := strings.Contains(i.Kind, ".")
-	if a.Target != nil && !a.contains(i.Address) {
+	if a.Target != nil && !a.About(i.Address) {
 		return false
 	}
 	switch {
@@ -42,9 +42,10 @@ func (a *Acknowledgement) Covers(i Item) bool {
 	return a.Path == "" || a.Path == i.Path || strings.HasPrefix(i.Path, a.Path) && strings.ContainsRune(".[", rune(i.Path[len(a.Path)]))
 }
 
-func (a *Acknowledgement) contains(address string) bool {
+// About reports whether the address of an instance is what the acknowledgement names, or within it.
+func (a *Acknowledgement) About(address string) bool {
 	i, err := addr.Parse(address)
-	return err == nil && a.Target.Contains(i)
+	return err == nil && a.Target != nil && a.Target.Contains(i)
 }
 
 // Acknowledged is an item with the acknowledgement that covers it.

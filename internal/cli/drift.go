@@ -2,78 +2,75 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/meshplan/meshplan/plans"
 )
 
 func (a *app) driftCommand() *cobra.Command {
 	var (
-		in   inputFlags
-		out  outputFlags
-		plan planFlags
+		in      inputFlags
+		out     outputFlags
+		plan    planFlags
+		flags   driftFlags
+		reports reportFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "drift [DIR]",
 		Short: "Find what was changed outside meshplan",
 		Long: `Compares the live objects with what the last run recorded and shows what others changed. It changes nothing, neither objects nor state, and takes
-no lock. It exits with 2 when there is drift. Changes of the configuration are no drift: "meshplan plan" shows those.
+no lock. It exits with 2 when there is drift; what could not be read makes it exit with 1, and never counts as no drift. While a run is under way it says so,
+judges nothing and exits with 0.
+
+Changes of the configuration that have not been applied are no drift: they are listed apart as pending, and alarm with --alarm-on-pending only.
+
+A file of acknowledgements names what is known and may stay until a date; it is listed apart and does not alarm. With --remember and --webhook people are told
+what is new, changed or resolved, and the same drift once. See "meshplan help drift-jobs" for the files, messages and metrics of a drift job.
 
 Objects whose metadata says that nobody touched our fields are not read whole. --refresh=full reads every object, which is for a weekly job.`,
-		Example: "  meshplan drift\n  meshplan drift --json-into drift.json prod/\n  meshplan drift --refresh=full",
-		Args:    atMost(1), ValidArgsFunction: completeDirs,
+		Example: `  meshplan drift
+  meshplan drift --json-into drift.json prod/
+  meshplan drift --refresh=full
+  meshplan drift --acknowledge-template known.hcl
+  meshplan drift --acknowledge known.hcl --report md:drift.md --report sarif:drift.sarif
+  meshplan drift --remember configmap:meshplan/shop-drift --webhook-file /etc/meshplan/webhook --metrics-textfile /metrics/meshplan.prom`,
+		Args: atMost(1), ValidArgsFunction: completeDirs,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if plan.refresh == refreshFalse {
 				return usageError(cmd, errors.New("--refresh=false would find nothing: drift is what reading the live objects shows"))
+			}
+			for _, check := range []func() error{flags.check, reports.check, plan.check} {
+				if err := check(); err != nil {
+					return usageError(cmd, err)
+				}
 			}
 			c, err := a.console(cmd, &out)
 			if err != nil {
 				return err
 			}
 			defer c.close(&err)
-			w, ds := a.open(cmd, directory(args), &in, nil)
-			c.files = w.config.Files
-			if ds.HasErrors() {
-				c.diagnostics(ds)
-				return exitWith(codeOf(ds))
-			}
 			sig := catch(cmd.Context())
 			defer sig.release()
-			options := w.planOptions(&plan)
-			options.Mode = plans.RefreshOnly
-			p, more := w.plan(c, sig, &plan, options)
-			if ds = append(ds, more...); p == nil || ds.HasErrors() {
-				return exitWith(c.stopped(sig, ds))
+			l := &driftLook{app: a, cmd: cmd, console: c, in: &in, plan: &plan, flags: &flags, reports: &reports, started: a.now()}
+			l.read(sig, directory(args))
+			if sig.seen() {
+				return exitWith(c.stopped(sig, l.ds))
 			}
-			if len(p.Drift) == 0 {
-				c.diagnostics(ds)
-				c.print("No drift.")
-				return nil
-			}
-			if err := c.drift(p); err != nil {
+			if err := l.show(); err != nil {
 				return err
 			}
-			c.diagnostics(ds)
-			return exitWith(exitChanges)
+			l.tell(sig.first)
+			l.measure(sig.first)
+			c.diagnostics(l.late)
+			return exitWith(l.code())
 		},
 	}
 	in.addAll(cmd.Flags())
 	out.add(cmd.Flags())
+	flags.add(cmd)
+	reports.add(cmd, "text", "json", "md", "html", "junit", "sarif")
 	plan.addRefresh(cmd.Flags())
 	plan.addTarget(cmd.Flags())
 	plan.addParallelism(cmd.Flags())
 	a.completeAddresses(cmd, &in, "target")
 	return cmd
-}
-
-// print writes a line that is the result of a command.
-func (c *console) print(line string) {
-	for _, s := range c.streams {
-		s.Log(line)
-	}
-	if !c.json {
-		fmt.Fprintln(c.Out, line)
-	}
 }

@@ -134,7 +134,7 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 // envName returns the environment variable of a flag, or "".
 func envName(f *pflag.Flag) string {
 	switch f.Name {
-	case "state", "kubeconfig", "context", "progress", "color", "parallelism", "lock-timeout", "json-into":
+	case "state", "kubeconfig", "context", "progress", "color", "parallelism", "lock-timeout", "json-into", "webhook", "pushgateway":
 		return "MESHPLAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 	}
 	return ""

@@ -104,14 +104,3 @@ func (c *console) outputs(list []plans.OutputChange) {
 	fmt.Fprintf(c.Out, "\n%s\n\n", c.OutPaint.Bold("Outputs:"))
 	_ = render.Outputs(c.Out, out, render.TextOptions{Width: c.Width, Paint: c.OutPaint})
 }
-
-// drift shows what others changed.
-func (c *console) drift(p *plans.Plan) error {
-	for _, s := range c.streams {
-		s.Plan(p)
-	}
-	if c.json {
-		return nil
-	}
-	return render.Drift(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint})
-}

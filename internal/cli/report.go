@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -26,6 +27,7 @@ type console struct {
 	streams []*ui.Stream // on standard output, in the file of --json-into, on standard error
 	file    *os.File
 	files   map[string]*hcl.File // for snippets
+	shown   map[string]*hcl.File // further ones, which hold no secrets
 	types   render.Types         // what has a default
 }
 
@@ -96,6 +98,7 @@ func (c *console) diagnostics(ds hcl.Diagnostics) {
 // snippets leaves out files of variables: the line that is wrong may hold a secret.
 func (c *console) snippets() map[string]*hcl.File {
 	out := map[string]*hcl.File{}
+	maps.Copy(out, c.shown)
 	for name, f := range c.files {
 		if strings.HasSuffix(name, ".mesh.hcl") || strings.HasSuffix(name, ".mesh.hcl.json") {
 			out[name] = f

@@ -53,7 +53,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.consoleCommand(), a.schemaCommand())
 	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand(), a.importCommand())
 	group("look", a.linkerdCommand(), a.explainCommand(), a.driftCommand(), a.rbacCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
-	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp))
+	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp), topic("drift-jobs", "How a drift job tells people and systems", driftJobsHelp))
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	return root
@@ -104,7 +104,9 @@ func topic(name, short, text string) *cobra.Command {
 
 const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>; files and --var go before it
   MESHPLAN_STATE           like --state; in the same way MESHPLAN_KUBECONFIG, MESHPLAN_CONTEXT, MESHPLAN_PROGRESS,
-                           MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT and MESHPLAN_JSON_INTO
+                           MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT, MESHPLAN_JSON_INTO,
+                           MESHPLAN_WEBHOOK and MESHPLAN_PUSHGATEWAY
+  MESHPLAN_WEBHOOK_SECRET  signs the messages of "meshplan drift"
   MESHPLAN_LOG             trace, debug, info, warn or error: log to standard error
   MESHPLAN_LOG_FORMAT      json: log in JSON
   KUBECONFIG               kubeconfig files, as for kubectl

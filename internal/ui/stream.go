@@ -63,9 +63,7 @@ func (s *Stream) Diagnostics(ds hcl.Diagnostics, files map[string]*hcl.File) {
 
 // Plan writes what a plan changes. Values are not part of it: `show --json` has them.
 func (s *Stream) Plan(p *plans.Plan) {
-	for _, c := range p.Drift {
-		s.change("resource_drift", "Drift detected ("+c.Action.String()+")", c)
-	}
+	s.Drift(p.Drift)
 	for _, c := range p.Changes {
 		if c.Action != plans.NoOp {
 			s.change("planned_change", "Plan to "+c.Action.String(), c)
@@ -87,6 +85,13 @@ func (s *Stream) Plan(p *plans.Plan) {
 	}
 	if len(outputs) > 0 {
 		s.send("info", fmt.Sprintf("Outputs: %d", len(outputs)), "outputs", map[string]any{"outputs": outputs})
+	}
+}
+
+// Drift writes what others changed.
+func (s *Stream) Drift(list []*plans.Change) {
+	for _, c := range list {
+		s.change("resource_drift", "Drift detected ("+c.Action.String()+")", c)
 	}
 }
 

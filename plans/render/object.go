@@ -110,11 +110,3 @@ func ObjectsJSON(w io.Writer, objects []Object, outputs []Output) error {
 	}
 	return json.NewEncoder(w).Encode(&out)
 }
-
-// Drift writes what others changed, and how many objects that are, for people.
-func Drift(w io.Writer, p *plans.Plan, o TextOptions) error {
-	t := &textWriter{w: bufio.NewWriter(w), o: o, b: newBuilder()}
-	t.drift(p)
-	t.line("%s", t.o.Paint.Bold(fmt.Sprintf("Drift: %s changed outside meshplan.", plural(len(p.Drift), "object"))))
-	return t.w.Flush()
-}

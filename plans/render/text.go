@@ -63,7 +63,7 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 		t.repeated()
 		t.line("")
 	}
-	t.drift(p)
+	t.drifted(p.Drift)
 	t.outputs(p)
 	t.foot(p, changes)
 	return t.w.Flush()
@@ -272,21 +272,6 @@ func (t *textWriter) lines(lines []line) {
 			body += t.o.Paint.Red("   # " + l.note)
 		}
 		t.line("      %s%s %s", strings.Repeat("    ", l.depth), s, body)
-	}
-}
-
-func (t *textWriter) drift(p *plans.Plan) {
-	if len(p.Drift) == 0 {
-		return
-	}
-	t.line("%s", t.o.Paint.Bold("Changed outside meshplan since the last run:"))
-	t.line("")
-	for _, c := range p.Drift {
-		plain := *c
-		if plain.Reason == plans.BecauseDrifted {
-			plain.Reason = plans.NoReason // the heading says so
-		}
-		t.change(&plain)
 	}
 }
 
