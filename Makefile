@@ -37,8 +37,9 @@ bench: $(BIN)/meshplan $(BIN)/sandbox ## measure against the budgets: ratios sid
 conformance: ## compare the language with the terraform or tofu on this machine (TERRAFORM=path), if there is one
 	MESHPLAN_CONFORMANCE=1 $(GO) test -count=1 -v -run '^TestTerraform' ./internal/conformance
 
-chaos: $(BIN)/sandbox ## kill hundreds of applies at random instructions, two operators at once (MESHPLAN_CHAOS=kills)
-	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -count=1 -timeout 30m -v -run '^TestChaos$$' ./examples
+chaos: $(BIN)/sandbox ## kill hundreds of runs at random instructions and at every boundary of the journal (MESHPLAN_CHAOS=random kills)
+	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -count=1 -timeout 60m -v -run '^(TestChaos|TestFailpoints.*)$$' ./examples
+	MESHPLAN_CHAOS=1 $(GO) test -count=1 -timeout 30m -v -run '^(TestKilledAtEveryBoundary|TestRollbackUnderKills)$$' ./engine
 
 check: ## formatting, vet, staticcheck, tidy and generate: everything but the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run make fmt"; exit 1; }

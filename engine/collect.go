@@ -43,6 +43,9 @@ func (r *rollback) collect(undo []*state.Journal) hcl.Diagnostics {
 				continue
 			}
 			moved := s.Outcome != nil && (!s.Outcome.Failed || s.Outcome.After != nil)
+			if s.Outcome == nil && !s.Intent.From.IsZero() {
+				moved = r.hasMoved(&s.Intent, undo)
+			}
 			origin, d := r.origin(&s.Intent, moved, vacated)
 			if d != nil {
 				return hcl.Diagnostics{d}
@@ -64,7 +67,38 @@ func (r *rollback) collect(undo []*state.Journal) hcl.Diagnostics {
 			f.left, f.known = leftBy(s.Outcome)
 		}
 	}
+	r.moveFormer()
 	return nil
+}
+
+// moveFormer lets former objects go where their instances go.
+func (r *rollback) moveFormer() {
+	for _, rec := range r.snapshot.Records {
+		if to, ok := r.moved[rec.Addr.Current()]; ok && rec.Addr.Deposed != "" {
+			to.Deposed = rec.Addr.Deposed
+			r.moved[rec.Addr] = to
+		}
+	}
+}
+
+// hasMoved reports whether a step without outcome moved the record, as a checkpoint does: where the next step found it
+// tells, or else where it is now. It costs O(steps of later runs), for such steps only.
+func (r *rollback) hasMoved(in *state.Intent, undo []*state.Journal) bool {
+	for _, j := range slices.Backward(undo) {
+		if j.Run.ID <= in.Run {
+			continue
+		}
+		for _, s := range j.Steps {
+			found := s.Intent.Addr
+			if !s.Intent.From.IsZero() {
+				found = s.Intent.From
+			}
+			if found == in.Addr || found == in.From {
+				return found == in.Addr
+			}
+		}
+	}
+	return !slices.ContainsFunc(r.snapshot.Records, func(rec *state.Record) bool { return rec.Addr == in.From })
 }
 
 // formerOf reads what an intent says of the time before it.

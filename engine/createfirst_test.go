@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/state"
 )
@@ -299,8 +300,8 @@ func (w *dyingWriter) Record(o state.Outcome) error {
 func (w *dyingWriter) Finish(f state.Finish) error {
 	return w.commit(func() error { return w.Writer.Finish(f) })
 }
-func (w *dyingWriter) Checkpoint(n int, r *state.Record) error {
-	return w.commit(func() error { return w.Writer.Checkpoint(n, r) })
+func (w *dyingWriter) Checkpoint(n int, r *state.Record, remove ...addr.Instance) error {
+	return w.commit(func() error { return w.Writer.Checkpoint(n, r, remove...) })
 }
 func (w *dyingWriter) Outputs(o map[string]state.Output) error {
 	return w.commit(func() error { return w.Writer.Outputs(o) })

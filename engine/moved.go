@@ -32,8 +32,12 @@ func (p *planner) move() (ds hcl.Diagnostics) {
 	for a := range p.records {
 		stored[a] = true
 	}
+	begun := map[addr.Instance]bool{}
 	for _, in := range p.snapshot.Unresolved {
-		if !in.From.IsZero() && p.records[in.From] != nil {
+		begun[in.Addr] = true
+	}
+	for _, in := range p.snapshot.Unresolved {
+		if !in.From.IsZero() && (p.records[in.From] != nil || begun[in.From]) {
 			continue // it was about to move, and is where it was
 		}
 		stored[in.Addr] = true
@@ -256,8 +260,12 @@ func (p *planner) checkDestinations(moves []movement, stored map[addr.Instance]b
 // already.
 func (a *applier) moveAsPlanned() {
 	a.moved = map[addr.Instance]addr.Instance{}
+	begun := map[addr.Instance]bool{}
+	for _, in := range a.snapshot.Unresolved {
+		begun[in.Addr] = true
+	}
 	for _, c := range a.plan.Changes {
-		if !c.PreviousAddr.IsZero() && a.records[c.PreviousAddr] != nil && c.Action != plans.Read {
+		if !c.PreviousAddr.IsZero() && (a.records[c.PreviousAddr] != nil || begun[c.PreviousAddr]) && c.Action != plans.Read {
 			a.moved[c.PreviousAddr] = c.Addr
 		}
 	}

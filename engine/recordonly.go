@@ -20,10 +20,13 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 	out := state.Outcome{Step: n, Addr: c.Addr}
 	recorded := rec != nil && rec.Revision > 0
 	if recorded {
-		in.Before, in.From = rec.Record, rec.from
-		if !rec.from.IsZero() {
-			out.Remove = []addr.Instance{rec.from}
-		}
+		in.Before = rec.Record
+	}
+	if rec != nil && !rec.from.IsZero() {
+		in.From, out.Remove = rec.from, []addr.Instance{rec.from}
+	}
+	if rec != nil && !rec.marked.IsZero() && rec.marked != c.Addr {
+		out.Remove = append(out.Remove, rec.marked)
 	}
 	if op == plans.OpForget && plainOf(c.Before).IsNull() {
 		in.Before = nil // there was no object, so there is nothing to restore

@@ -186,43 +186,56 @@ func markSecrets(live cty.Value, recorded sealed.Value) cty.Value {
 	return remark(plain, marks)
 }
 
-// adoptUnresolved turns intents without an outcome into records that are to be read with care.
+// adoptUnresolved turns intents without an outcome into records that are to be read with care. Of several for an address
+// the last one counts: it knew of the others.
 func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
-	for _, in := range w.snapshot.Unresolved {
-		if to, ok := w.moved[in.Addr]; ok {
-			in.Addr = to
+	for _, in := range slices.Backward(w.snapshot.Unresolved) {
+		at := in.Addr
+		if to, ok := w.moved[at]; ok {
+			at = to
 		}
-		rec := w.records[in.Addr]
-		if rec == nil && !in.From.IsZero() { // it was about to move here, and did not, or not yet
+		rec := w.records[at]
+		if rec == nil && !in.From.IsZero() && !in.Gone { // it was about to move here, and did not
 			from := in.From
 			if to, ok := w.moved[from]; ok {
 				from = to
 			}
-			if rec = w.records[from]; rec != nil {
-				rec.marked = in.Addr.Current()
-			}
+			rec = w.records[from]
 		}
-		if rec != nil {
-			rec.unresolved = true
+		if rec == nil && in.Planned != nil { // otherwise a deletion whose record is gone
+			var more hcl.Diagnostics
+			rec, more = w.intended(at, &in)
+			ds = append(ds, more...)
+		}
+		if rec == nil {
 			continue
 		}
-		if in.Planned == nil {
-			continue // a deletion whose record is gone
+		rec.unresolved = true
+		if in.Addr != rec.Addr && rec.marked.IsZero() {
+			rec.marked = in.Addr.Current()
 		}
-		v, err := w.decoder.Decode(in.Planned)
-		if err != nil {
-			ds = append(ds, diag.FromError(CodeState, "State cannot be read", err, nil)...)
-			continue
-		}
-		// What the provider planned to record is not what it recorded: it gets nothing to go by but the value.
-		r := &state.Record{Addr: in.Addr, Provider: in.Provider, Value: in.Planned, Status: state.Incomplete, Run: in.Run}
-		rec = &record{Record: r, sealed: v, live: v.Plain, unresolved: true}
-		var more hcl.Diagnostics
-		rec.provider, _, more = w.recordType(r)
-		ds = append(ds, more...)
-		w.records[in.Addr] = rec
 	}
 	return ds
+}
+
+// intended makes a record of what an intent aimed at.
+func (w *world) intended(at addr.Instance, in *state.Intent) (*record, hcl.Diagnostics) {
+	v, err := w.decoder.Decode(in.Planned)
+	if err != nil {
+		return nil, diag.FromError(CodeState, "State cannot be read", err, nil)
+	}
+	// What the provider planned to record is not what it recorded: it gets nothing to go by but the value.
+	r := &state.Record{Addr: at, Provider: in.Provider, Value: in.Planned, Status: state.Incomplete, Run: in.Run}
+	rec := &record{Record: r, sealed: v, live: v.Plain}
+	if at != in.Addr {
+		rec.from = in.Addr
+	}
+	p, t, ds := w.recordType(r)
+	if rec.provider = p; t != nil {
+		r.SchemaVersion = t.Schema().Version
+	}
+	w.records[at] = rec
+	return rec, ds
 }
 
 // drift compares what was read with what is recorded.

@@ -107,7 +107,7 @@ type stepRun struct {
 	// What the step starts from; see begin.
 	addr    addr.Instance // of the record that it is about
 	before  *state.Record // at the address that it will have; nil when there is none
-	from    addr.Instance // where that record is stored until now; zero when it stays there
+	from    addr.Instance // where that record is stored until now; zero when it stays there; guarded by mu once it is at work
 	deposes string        // the former object that before becomes; empty when it does not
 
 	mu       sync.Mutex // guards the fields below
@@ -151,7 +151,19 @@ func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
 		return ds
 	}
 	r.Addr = s.addr
-	return s.a.writer.Checkpoint(s.n, r)
+	s.mu.Lock()
+	from := s.from
+	s.mu.Unlock()
+	if from.IsZero() {
+		return s.a.writer.Checkpoint(s.n, r)
+	}
+	if err := s.a.writer.Checkpoint(s.n, r, from); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.from = addr.Instance{} // it has moved
+	s.mu.Unlock()
+	return nil
 }
 
 // marked puts the marks of the plan and of the schema back onto a value from a provider.
@@ -367,6 +379,7 @@ func (s *stepRun) intent(planned cty.Value) state.Intent {
 		in.Before, in.Imports = s.before, false
 	}
 	in.Addr, in.From, in.Deposes, in.Irreversible = s.addr, s.from, s.deposes, s.c.Reverse.Reason
+	in.Gone = in.Before != nil && s.op == plans.OpCreate && s.c.Action == plans.Create
 	if !planned.IsNull() {
 		if b, err := s.a.encoder.Encode(sealed.Seal(s.marked(planned), s.a.identity.Key)); err == nil {
 			in.Planned = b

@@ -23,8 +23,9 @@ func (s *stepRun) begin() {
 	if rec == nil || c.Action == plans.Replace && s.op == plans.OpCreate {
 		return
 	}
+	s.from = rec.from // what is only begun moves as well
 	if rec.Revision > 0 {
-		s.before, s.from = rec.Record, rec.from
+		s.before = rec.Record
 	}
 }
 
@@ -101,6 +102,9 @@ func (s *stepRun) collides(i *instance, t providers.ResourceType, req *providers
 func (s *stepRun) leaves(made bool) (out []addr.Instance) {
 	if !s.from.IsZero() {
 		out = append(out, s.from)
+	}
+	if rec := s.a.records[s.c.Addr]; rec != nil && !rec.marked.IsZero() && rec.marked != s.addr {
+		out = append(out, rec.marked) // what was begun there is resolved as well
 	}
 	if made && s.c.Revives != "" && s.op == plans.OpCreate {
 		out = append(out, s.revived())

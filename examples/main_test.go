@@ -10,8 +10,12 @@ import (
 	"github.com/meshplan/meshplan/internal/testenv"
 )
 
-// TestMain builds the program beside the test binary, in a directory that go test removes with it.
+// TestMain builds the program beside the test binary, in a directory that go test removes with it. Runs that die at a
+// boundary are runs of the test binary itself.
 func TestMain(m *testing.M) {
+	if at := os.Getenv(envDeath); at != "" {
+		os.Exit(mortal(at, os.Getenv(envBoundaries)))
+	}
 	build := exec.Command("go", "build", "-o", program(), "github.com/meshplan/meshplan/cmd/meshplan")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)

@@ -62,10 +62,10 @@ type Session interface {
 type Writer interface {
 	ID() RunID
 	// Intend commits the intent of a step before its side effect. An intent that deposes moves the present record of
-	// its address aside in the same commit.
+	// its address aside in the same commit, and one whose object is gone ends it.
 	Intend(i Intent) error
-	// Checkpoint commits a record in the middle of a step; the step stays open.
-	Checkpoint(step int, r *Record) error
+	// Checkpoint commits a record in the middle of a step, and removes those at other addresses; the step stays open.
+	Checkpoint(step int, r *Record, remove ...addr.Instance) error
 	// Record commits the outcome of a step together with its record and removes the records that the outcome names. It
 	// also resolves what earlier runs left unresolved for these addresses.
 	Record(o Outcome) error
@@ -229,6 +229,9 @@ type Intent struct {
 	// Deposes names the former object that Before becomes until it is deleted: a replacement creates the new one first.
 	// The record stands at Addr with this as Deposed from the intent on. Empty for every other step.
 	Deposes string `msgpack:"deposes,omitempty"`
+	// Gone says that the object of Before does not exist any more and another one is made in its place: from the intent on
+	// there is no record, so that the next run looks for the new object.
+	Gone bool `msgpack:"gone,omitempty"`
 	// Imports says that the step takes an object over that existed before, so that undoing it must not delete it but give
 	// it back as it was.
 	Imports bool `msgpack:"imports,omitempty"`

@@ -49,6 +49,8 @@ type Options struct {
 	Getenv    func(string) string
 	UserAgent string
 	Now       func() time.Time
+	// Reached is told the boundaries at which a process may die without harm; nil means that nobody listens.
+	Reached ledger.Reached
 }
 
 // Backend is a store with what people call it.
@@ -110,7 +112,7 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 			kubeconfig = o.Kubeconfig
 		}
 		store, err := kubestore.Open(kubestore.Options{Namespace: text(v, "namespace"), Name: text(v, "name"), Kubeconfig: kubeconfig, Context: text(v, "context"),
-			InCluster: truth(v, "in_cluster"), LeaseDuration: duration, Keep: keep, Keys: b.Keys, UserAgent: o.UserAgent, Now: o.Now})
+			InCluster: truth(v, "in_cluster"), LeaseDuration: duration, Keep: keep, Keys: b.Keys, UserAgent: o.UserAgent, Now: o.Now, Reached: o.Reached})
 		if err != nil {
 			return fail(err)
 		}
@@ -126,7 +128,7 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 	if path == "" {
 		path = Local(o.Dir)
 	}
-	store, err := boltstore.Open(path, boltstore.Options{Keep: keep, Keys: b.Keys, Now: o.Now})
+	store, err := boltstore.Open(path, boltstore.Options{Keep: keep, Keys: b.Keys, Now: o.Now, Reached: o.Reached})
 	if err != nil {
 		return fail(err)
 	}

@@ -121,7 +121,7 @@ func (a *app) migrationSource(dir, from, kubeconfig string, cfg *config.Config) 
 			return nil, hcl.Diagnostics{diag.Errorf(backend.CodeBackend, "There is nothing to migrate", "The state file cannot be opened: %s.", err)}
 		}
 	}
-	target, ds := backend.Open(&cfg.Settings, backend.Options{Dir: dir, Getenv: a.getenv})
+	target, ds := backend.Open(&cfg.Settings, backend.Options{Dir: dir, Getenv: a.getenv, Reached: a.reached})
 	if ds.HasErrors() {
 		return nil, ds
 	}

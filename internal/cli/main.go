@@ -28,7 +28,18 @@ import (
 // Main runs a command line (without the program's name) and returns the exit code. Results go to stdout, everything
 // else to stderr. env has the form of os.Environ. It never panics.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	return run(&app{in: stdin, out: stdout, err: stderr, env: env, registry: builtin, now: time.Now}, args)
+	return MainWith(Hooks{}, args, stdin, stdout, stderr, env)
+}
+
+// Hooks let tests stand where a kill must do no harm. The zero value is what Main uses.
+type Hooks struct {
+	// Reached is told each boundary of what is written to the state, as it comes; see ledger.Reached.
+	Reached func(boundary string)
+}
+
+// MainWith is Main with hooks.
+func MainWith(h Hooks, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	return run(&app{in: stdin, out: stdout, err: stderr, env: env, registry: builtin, now: time.Now, reached: h.Reached}, args)
 }
 
 // app is one call of Main.
@@ -39,6 +50,7 @@ type app struct {
 	// registry makes the providers; it is called by commands that need them.
 	registry func(connection) providers.Registry
 	now      func() time.Time
+	reached  func(boundary string) // nil but in tests
 
 	dir   string // -C
 	color string // --color

@@ -80,7 +80,7 @@ func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings)
 	if kubeconfig == "" {
 		kubeconfig = a.getenv("MESHPLAN_KUBECONFIG") // commands that look at the state only have no such flag
 	}
-	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now})
+	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now, Reached: a.reached})
 }
 
 // engine makes an engine whose events go to events, which may be nil.

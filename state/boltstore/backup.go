@@ -68,6 +68,7 @@ func (s *Store) backup() error {
 	if err := copyFile(s.path, name); err != nil {
 		return err
 	}
+	s.o.Reached.After("copy")
 	for _, old := range have[min(len(have), s.o.Backups-1):] {
 		if err := os.Remove(old.Path); err != nil {
 			return err

@@ -98,7 +98,7 @@ func (c *committer) open() error {
 	err := s.view(ctx, func(ledger.Tx) error { return nil })
 	switch {
 	case errors.Is(err, ledger.ErrAbsent):
-		if err := create(s.path, s.o.Timeout); err != nil {
+		if err := create(s.path, s.o.Timeout, s.o.Reached); err != nil {
 			return err
 		}
 		c.copied = true
@@ -106,9 +106,11 @@ func (c *committer) open() error {
 		return err
 	case !c.copied:
 		if !s.o.NoBackup {
+			s.o.Reached.Before("backup")
 			if err := s.backup(); err != nil {
 				return fmt.Errorf("backing up the state: %w", err)
 			}
+			s.o.Reached.After("backup")
 		}
 		c.copied = true
 		if err := s.compact(ctx); err != nil {

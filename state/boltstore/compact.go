@@ -49,7 +49,9 @@ func (s *Store) compact(ctx context.Context) error {
 		}
 		err = bolt.Compact(next, f.db, compactChunk)
 		if err = errors.Join(err, next.Sync(), next.Close()); err == nil {
+			s.o.Reached.Before("compaction")
 			err = os.Rename(tmp, s.path)
+			s.o.Reached.After("compaction")
 		}
 		if err != nil {
 			os.Remove(tmp)

@@ -155,7 +155,7 @@ func (s *Store) sound() bool {
 }
 
 // create makes a new, empty state. It appears under its name only when it is complete.
-func create(path string, timeout time.Duration) error {
+func create(path string, timeout time.Duration, reached ledger.Reached) error {
 	tmp := path + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a killed process
 		return err
@@ -173,7 +173,9 @@ func create(path string, timeout time.Duration) error {
 		return ledger.Init(tx{b})
 	})
 	if err = errors.Join(err, db.Close()); err == nil {
+		reached.Before("creation")
 		err = os.Rename(tmp, path)
+		reached.After("creation")
 	}
 	if err != nil {
 		os.Remove(tmp)

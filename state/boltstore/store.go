@@ -29,6 +29,8 @@ type Options struct {
 	NoBackup bool
 	// Backups is how many copies are kept; 0 means 10.
 	Backups int
+	// Reached is told the boundaries at which a process may die without harm; nil means that nobody listens.
+	Reached ledger.Reached
 	// Now is the clock for the end of runs; nil means time.Now.
 	Now func() time.Time
 }
@@ -132,7 +134,7 @@ func (s *Store) Lock(ctx context.Context, holder state.Holder, wait time.Duratio
 	}
 	reader := s.reader()
 	c := &committer{store: s, reader: reader}
-	return &ledger.Session{Reader: reader, Commits: ledger.NewLine(linger, c.try), Holder: holder, Keep: s.o.Keep, Now: s.o.Now,
+	return &ledger.Session{Reader: reader, Commits: ledger.NewLine(linger, c.try), Holder: holder, Keep: s.o.Keep, Now: s.o.Now, Reached: s.o.Reached,
 		End: func() error { return errors.Join(c.close(), l.release()) }}, nil
 }
 

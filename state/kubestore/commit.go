@@ -62,7 +62,7 @@ func (s *Store) begin(ctx context.Context, c *client, l *held, holder state.Hold
 		return nil, err
 	}
 	out := &kubeSession{commits: k}
-	out.Session = &ledger.Session{Reader: reader, Commits: ledger.NewLine(linger, k.try), Holder: holder, Keep: s.o.Keep, Now: s.o.Now,
+	out.Session = &ledger.Session{Reader: reader, Commits: ledger.NewLine(linger, k.try), Holder: holder, Keep: s.o.Keep, Now: s.o.Now, Reached: s.o.Reached,
 		End: func() error {
 			k.tidy()
 			cancel(nil)
@@ -271,9 +271,11 @@ func (k *committer) commit(next *tree) error {
 	}
 	h.Old = k.unnamed(&h)
 	k.tidy() // what the last spill replaced: readers have had time to notice
+	k.store.o.Reached.After("parts")
 	if err := k.replace(&h); err != nil {
 		return err
 	}
+	k.store.o.Reached.After("head")
 	next.log = nil
 	k.tree = next
 	if len(h.Old) > 0 {

@@ -32,6 +32,8 @@ type Options struct {
 	Keys state.Keys
 	// UserAgent identifies the program to the API server; empty means "meshplan".
 	UserAgent string
+	// Reached is told the boundaries at which a process may die without harm; nil means that nobody listens.
+	Reached ledger.Reached
 	// Now is the clock for the end of runs; nil means time.Now.
 	Now func() time.Time
 }

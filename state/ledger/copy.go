@@ -70,7 +70,7 @@ func (s *Session) Load(d *state.Dump) error {
 	if now.Lineage != "" && now.Lineage != d.Meta.Lineage {
 		return fmt.Errorf("%w: it is %s, not %s", state.ErrForeign, now.Lineage, d.Meta.Lineage)
 	}
-	return s.Commits.Do(func(t *Txn) error {
+	return s.commit("load", func(t *Txn) error {
 		for _, b := range Buckets() {
 			if b == Meta {
 				continue
@@ -160,7 +160,7 @@ func (s *Session) Replace(snap *state.Snapshot, force bool) error {
 	if err != nil {
 		return err
 	}
-	return s.Commits.Do(func(t *Txn) error {
+	return s.commit("replace", func(t *Txn) error {
 		t.serial = max(t.serial, snap.Serial+1)
 		if err := e.apply(t, func(state.RunID, int) bool { return true }); err != nil {
 			return err

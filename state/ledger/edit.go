@@ -73,8 +73,16 @@ func newOutcomeEdit(o *state.Outcome, run state.RunID) (*edit, error) {
 	return newEdit([]*state.Record{&after}, o.Remove, run)
 }
 
-// deposing encodes what an intent does to the record that it starts from: nothing, or it stands aside as a former object.
+// deposing encodes what an intent does to the record that it starts from: nothing, or it stands aside as a former object,
+// or it ends.
 func deposing(i *state.Intent, run state.RunID) (*edit, error) {
+	if i.Gone {
+		gone := []addr.Instance{i.Addr}
+		if !i.From.IsZero() {
+			gone = append(gone, i.From)
+		}
+		return newEdit(nil, gone, run)
+	}
 	if i.Deposes == "" {
 		return &edit{}, nil
 	}

@@ -22,6 +22,8 @@ type Session struct {
 	Keep    Retention
 	// Now is the clock for the end of runs and for the age of journals.
 	Now func() time.Time
+	// Reached is told the boundaries of commits; nil means that nobody listens.
+	Reached Reached
 	// End gives the lock back, after the line has been closed.
 	End func() error
 
@@ -58,7 +60,7 @@ func (s *Session) Adopt(id state.Identity) error {
 	if err != nil {
 		return err
 	}
-	return s.Commits.Do(func(t *Txn) error {
+	return s.commit("adopt", func(t *Txn) error {
 		return t.put(Meta, []byte(metaIdentity), payload)
 	})
 }
@@ -69,7 +71,7 @@ func (s *Session) Edit(put []*state.Record, remove []addr.Instance) error {
 	if err != nil {
 		return err
 	}
-	return s.Commits.Do(func(t *Txn) error {
+	return s.commit("edit", func(t *Txn) error {
 		return e.apply(t, func(state.RunID, int) bool { return true })
 	})
 }
@@ -88,7 +90,7 @@ func (s *Session) kept(records []*state.Record) []*state.Record {
 
 // Reseal implements state.Resealer.
 func (s *Session) Reseal(keys state.Keys) error {
-	err := s.Commits.Do(func(t *Txn) error { return t.seal(keys) })
+	err := s.commit("reseal", func(t *Txn) error { return t.seal(keys) })
 	if err == nil {
 		s.Reader.Keys = keys
 	}
@@ -102,7 +104,7 @@ func (s *Session) Begin(meta state.Run) (state.Writer, error) {
 		meta.Holder = s.Holder
 	}
 	w := &writer{session: s}
-	err := s.Commits.Do(func(t *Txn) error {
+	err := s.commit("begin", func(t *Txn) error {
 		run := meta // the write may be repeated
 		last, err := interrupt(t)
 		if err == nil && run.Outputs == nil {

@@ -20,8 +20,8 @@ type writer struct {
 func (w *writer) ID() state.RunID { return w.run.ID }
 
 // do commits a write of this run.
-func (w *writer) do(write Write) error {
-	return w.session.Commits.Do(func(t *Txn) error {
+func (w *writer) do(what string, write Write) error {
+	return w.session.commit(what, func(t *Txn) error {
 		k, _, err := t.Last(Runs)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (w *writer) Intend(i state.Intent) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *Txn) error {
+	return w.do("intent", func(t *Txn) error {
 		k := journalKey(w.run.ID, i.Step, journalIntent)
 		begun, err := t.has(Journal, k)
 		if err != nil {
@@ -69,12 +69,12 @@ func (w *writer) Intend(i state.Intent) error {
 	})
 }
 
-func (w *writer) Checkpoint(step int, r *state.Record) error {
-	e, err := newEdit(w.session.kept([]*state.Record{r}), nil, w.run.ID)
+func (w *writer) Checkpoint(step int, r *state.Record, remove ...addr.Instance) error {
+	e, err := newEdit(w.session.kept([]*state.Record{r}), remove, w.run.ID)
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *Txn) error {
+	return w.do("checkpoint", func(t *Txn) error {
 		if err := w.checkOpen(t, e.put[0].key, step, r.Addr); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (w *writer) Record(o state.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *Txn) error {
+	return w.do("outcome", func(t *Txn) error {
 		if err := w.checkOpen(t, e.keys()[0], o.Step, o.Addr); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (w *writer) Settle(put []*state.Record, remove []addr.Instance) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *Txn) error {
+	return w.do("settle", func(t *Txn) error {
 		return e.apply(t, func(run state.RunID, _ int) bool { return run < w.run.ID })
 	})
 }
@@ -130,7 +130,7 @@ func (w *writer) Outputs(values map[string]state.Output) error {
 	if err != nil {
 		return err
 	}
-	return w.do(func(t *Txn) error { return putOutputs(t, payloads) })
+	return w.do("outputs", func(t *Txn) error { return putOutputs(t, payloads) })
 }
 
 func (w *writer) Finish(f state.Finish) error {
@@ -146,7 +146,7 @@ func (w *writer) Finish(f state.Finish) error {
 			return err
 		}
 	}
-	return w.do(func(t *Txn) error {
+	return w.do("finish", func(t *Txn) error {
 		if clusters != nil {
 			if err := t.put(Meta, []byte(metaClusters), clusters); err != nil {
 				return err
