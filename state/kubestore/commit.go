@@ -292,7 +292,7 @@ func (k *committer) unnamed(next *head) (old []string) {
 	}
 	for _, r := range slices.Concat(k.head.Tables, k.head.Logs) {
 		if !named[r.Name] {
-			old = append(old, r.Name)
+			old = append(old, r.names()...)
 		}
 	}
 	return old
@@ -355,7 +355,9 @@ func (k *committer) sweep(ctx context.Context, h *head) {
 	}
 	named := map[string]bool{}
 	for _, r := range slices.Concat(h.Tables, h.Logs) {
-		named[k.client.base+"-"+r.Name] = true
+		for _, name := range r.names() {
+			named[k.client.base+"-"+name] = true
+		}
 	}
 	for _, name := range names {
 		if !named[name] && (k.held.isLost() || k.client.deletePart(ctx, name) != nil) {

@@ -18,7 +18,7 @@
 // A reader gets the head, the log parts and those tables that it needs. A part that has gone meanwhile means that the
 // head is out of date: the reader begins again. Creating comes first, the head second, deleting last; a kill anywhere
 // leaves parts that no head names, and the next one to take the lock over deletes them. Parts are at most 900 KiB,
-// compressed, and carry a checksum that the head knows. A commit costs O(what it changes): parts are rewritten only
+// compressed (one that holds a single larger value is spread over several Secrets), and carry a checksum that the head knows. A commit costs O(what it changes): parts are rewritten only
 // where their range has changed, and only when so much has changed elsewhere that it pays.
 //
 // # The lock

@@ -33,6 +33,20 @@ type ref struct {
 	First string `msgpack:"f,omitempty"`
 	Bytes int    `msgpack:"b"` // expanded
 	Sum   uint32 `msgpack:"s"` // of the compressed content
+	// Pieces is over how many Secrets the content is spread, because one value in it is larger than a Secret; 0 means one.
+	Pieces int `msgpack:"p,omitempty"`
+}
+
+// maxPieces bounds what a damaged head can make us read.
+const maxPieces = maxExpanded / maxContent
+
+// names lists what follows the head's name in the names of the Secrets that hold the part, in their order.
+func (r *ref) names() []string {
+	out := []string{r.Name}
+	for i := 1; i < min(r.Pieces, maxPieces+1); i++ {
+		out = append(out, fmt.Sprintf("%s-%d", r.Name, i))
+	}
+	return out
 }
 
 func bytesOf(refs []ref) (n int) {

@@ -38,9 +38,13 @@ func (s *Store) read(ctx context.Context, c *client, refs []ref, table bool) ([]
 			continue
 		}
 		g.Go(func() error {
-			content, err := c.getPart(ctx, c.base+"-"+r.Name)
-			if err != nil {
-				return err
+			var content []byte
+			for _, name := range r.names() {
+				piece, err := c.getPart(ctx, c.base+"-"+name)
+				if err != nil {
+					return err
+				}
+				content = append(content, piece...)
 			}
 			p, err := openPart(r, content, table)
 			if err != nil {
@@ -132,7 +136,8 @@ func (s *Store) write(ctx context.Context, c *client, changes []change, table bo
 	return slices.Concat(written...), err
 }
 
-// writePiece creates one part, or several where the content cannot be compressed enough.
+// writePiece creates one part, or several where the content cannot be compressed enough. A single value that is too large
+// for a Secret makes a part of several Secrets.
 func (s *Store) writePiece(ctx context.Context, c *client, piece []change, table bool) ([]ref, error) {
 	var raw []byte
 	for _, e := range piece {
@@ -142,10 +147,7 @@ func (s *Store) writePiece(ctx context.Context, c *client, piece []change, table
 	if err != nil {
 		return nil, err
 	}
-	if len(content) > maxContent {
-		if len(piece) == 1 {
-			return nil, fmt.Errorf("a value of %d bytes is too large: compressed it has %d bytes, and a Secret carries %d", len(piece[0].value), len(content), maxContent)
-		}
+	if len(content) > maxContent && len(piece) > 1 {
 		first, err := s.writePiece(ctx, c, piece[:len(piece)/2], table)
 		if err != nil {
 			return first, err
@@ -154,8 +156,17 @@ func (s *Store) writePiece(ctx context.Context, c *client, piece []change, table
 		return append(first, second...), err
 	}
 	r := ref{Name: strings.ToLower(rand.Text()[:16]), Bytes: len(raw), Sum: checksum(content)}
-	if err := c.createPart(ctx, c.base+"-"+r.Name, content); err != nil {
-		return nil, err
+	chunks := slices.Collect(slices.Chunk(content, maxContent))
+	if len(chunks) > 1 {
+		r.Pieces = len(chunks)
+	}
+	if len(chunks) > maxPieces {
+		return nil, fmt.Errorf("a value of %d bytes is too large to be kept in a cluster", len(piece[0].value))
+	}
+	for i, name := range r.names() {
+		if err := c.createPart(ctx, c.base+"-"+name, chunks[i]); err != nil {
+			return nil, err
+		}
 	}
 	p := &part{raw: raw}
 	if table {
