@@ -24,13 +24,18 @@ const (
 	CodeMetrics diag.Code = "drift.metrics"
 )
 
-// tell tells people what has changed since they were told last. A look that found out nothing tells nothing.
+// tell tells people what has changed since they were told last. A look that found out nothing tells nothing, and what
+// nobody was told is not remembered.
 func (l *driftLook) tell(ctx context.Context) {
-	if l.found == nil || l.flags.remember == "" && l.flags.webhook == "" && l.flags.webhookFile == "" {
-		return
-	}
 	wrong := func(code diag.Code, summary string, err error) {
 		l.late = append(l.late, diag.FromError(code, summary, err, nil)...)
+	}
+	hook, err := l.flags.hook(l.app)
+	if err != nil {
+		wrong(CodeTell, "Nobody can be told", err)
+	}
+	if l.found == nil || hook == nil {
+		return
 	}
 	keeper, err := l.flags.keeper(func() *kube.Pool {
 		return kube.NewPool(kube.Options{Kubeconfig: l.in.kubeconfig, Context: l.in.context, Logger: l.app.logger(), UserAgent: "meshplan/" + readVersion().Version})
@@ -55,19 +60,14 @@ func (l *driftLook) tell(ctx context.Context) {
 		}
 		return
 	}
-	hook, err := l.flags.hook(l.app)
-	if err == nil && hook != nil {
-		m := alarm.NewMessage(difference, rand.Text(), next.Fingerprint, l.report.At)
-		m.Acknowledged, m.Pending, m.Incomplete = len(l.division.Acknowledged), len(l.report.Pending), l.ds.HasErrors()
-		m.Clusters, m.Directory, m.Lineage, m.Link = l.report.Clusters, l.report.Directory, l.report.Lineage, l.flags.link
-		if err = hook.Send(ctx, m); err == nil {
-			l.say("Told: %s.", m.Title)
-		}
-	}
-	if err != nil {
+	m := alarm.NewMessage(difference, rand.Text(), next.Fingerprint, l.report.At)
+	m.Acknowledged, m.Pending, m.Incomplete = len(l.division.Acknowledged), len(l.report.Pending), l.ds.HasErrors()
+	m.Clusters, m.Directory, m.Lineage, m.Link = l.report.Clusters, l.report.Directory, l.report.Lineage, l.flags.link
+	if err := hook.Send(ctx, m); err != nil {
 		wrong(CodeTell, "Nobody was told", err)
 		return
 	}
+	l.say("Told: %s.", m.Title)
 	if keeper == nil {
 		return
 	}
