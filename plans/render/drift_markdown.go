@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"io"
+	"strings"
 
 	"github.com/meshplan/meshplan/internal/addr"
 )
@@ -12,9 +13,12 @@ import (
 func DriftMarkdown(w io.Writer, r *DriftReport, o MarkdownOptions) error {
 	m := &markdown{b: newBuilder()}
 	m.b.types = o.Types
-	m.always("### %s: %s\n\n", escape(cmp.Or(o.Title, "meshplan drift")), escape(r.Verdict()))
+	m.always("### %s: %s\n\n", escape(cmp.Or(o.Title, "meshplan")), escape(r.Verdict()))
 	for _, s := range r.Problems {
 		m.add(form{rankUpdate, "- **problem:** " + escape(s) + "\n"}, form{rankLast, ""})
+	}
+	if len(r.Problems) > 0 {
+		m.always("\n")
 	}
 	for _, c := range r.Drift {
 		m.drift(c)
@@ -22,7 +26,7 @@ func DriftMarkdown(w io.Writer, r *DriftReport, o MarkdownOptions) error {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		head := escape(f.Severity) + ": " + code(f.about()) + ": " + escape(f.Summary)
-		m.add(form{rankDrift, "- " + head + ". " + escape(f.Detail) + " " + escape(f.Fix) + "\n"}, form{rankList, "- " + head + "\n"}, form{0, ""})
+		m.add(form{rankDrift, strings.TrimRight("- "+head+". "+escape(strings.TrimSpace(f.Detail+" "+f.Fix)), " ") + "\n"}, form{rankList, "- " + head + "\n"}, form{0, ""})
 	}
 	m.unread(r.Unread)
 	for i := range r.Notes {

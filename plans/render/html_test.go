@@ -46,6 +46,7 @@ func TestPages(t *testing.T) {
 		"plan":     func(b *bytes.Buffer) error { return render.HTML(b, hostilePlan(t), render.HTMLOptions{}) },
 		"rollback": func(b *bytes.Buffer) error { return render.HTML(b, reverting(t), render.HTMLOptions{}) },
 		"run":      func(b *bytes.Buffer) error { return render.RunHTML(b, finished(t)) },
+		"drift":    func(b *bytes.Buffer) error { return render.DriftHTML(b, drifted(t), render.HTMLOptions{}) },
 		"svg":      func(b *bytes.Buffer) error { return render.SVG(b, hostilePlan(t)) },
 		"run svg":  func(b *bytes.Buffer) error { return render.RunSVG(b, finished(t)) },
 	}
