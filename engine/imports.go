@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -155,7 +156,7 @@ func (p *planner) importObject(ctx context.Context, w wish) hcl.Diagnostics {
 	}
 	importer, ok := typ.(providers.Importer)
 	if !ok {
-		return append(ds, w.refuse("Cannot be imported", "Objects of type %s cannot be imported.", w.to.Type))
+		return append(ds, w.refuse("Cannot be imported", "%s", strings.TrimSpace(fmt.Sprintf("Objects of type %s cannot be imported. %s", w.to.Type, typ.Schema().NoImport))))
 	}
 	rec := p.records[w.to]
 	if rec != nil && !plainOf(rec.live).IsNull() {

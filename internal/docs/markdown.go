@@ -53,7 +53,7 @@ func (t Type) markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	if t.Schema.Import != "" {
+	if t.Schema.Import+t.Schema.NoImport != "" {
 		fmt.Fprintf(&b, "## Import\n\n%s\n", importText(t.Schema))
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"

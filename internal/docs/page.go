@@ -42,7 +42,7 @@ func Page(w io.Writer, t Type, o PageOptions) error {
 	}
 	p.block(&t.Schema.Block, "Arguments", "")
 	p.computed(&t.Schema.Block)
-	if t.Schema.Import != "" {
+	if t.Schema.Import+t.Schema.NoImport != "" {
 		p.line("%s", o.Paint.Bold("Import"))
 		p.prose("  ", importText(t.Schema))
 		p.line("")
@@ -135,8 +135,11 @@ func (p *page) attribute(name string, facts []string, a *schema.Attribute) {
 	p.prose("      ", a.Description)
 }
 
-// importText says what id an import block for the type takes.
+// importText says what id an import block for the type takes, or why there is none.
 func importText(s *schema.Resource) string {
+	if s.Import == "" {
+		return s.NoImport
+	}
 	return "An import block, or `meshplan import`, takes an existing object over. The id is " + strings.TrimSuffix(s.Import, ".") + "."
 }
 

@@ -23,7 +23,10 @@ type Resource struct {
 	// Import says what id an import block takes, in Markdown that goes on from "The id is"; empty for a type whose
 	// objects cannot be imported.
 	Import string
-	Block  Block
+	// NoImport says, in sentences, why objects of a type cannot be imported and what to do instead; empty where that is
+	// plain, and for types that can be.
+	NoImport string
+	Block    Block
 	// Inverts turns the edge of a reference around: an attribute that names the object which this resource guards makes
 	// the object's resource depend on this one (a Server that denies comes after the policies that let clients in).
 	Inverts []Inversion

@@ -33,6 +33,7 @@ Removing the resource restarts nothing either.`,
     config = sha256(file("web.conf"))
   }
 }`,
+		NoImport: "A restart is something done, not something that is there: declare it and apply. It restarts the workload once; a workload that is to be managed is imported as a `kubernetes_manifest`.",
 		Block: schema.Block{Attributes: with(targetAttributes(cty.StringVal("Deployment")), map[string]*schema.Attribute{
 			"triggers": {Type: cty.Map(cty.String), Optional: true, Description: "Values whose change restarts the workload."},
 			"drain":    {Type: cty.Bool, Optional: true, Default: cty.True, Description: "Wait until the old pods are gone, not only until the new ones are ready."},

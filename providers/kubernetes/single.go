@@ -232,7 +232,7 @@ func (s *single) Read(ctx context.Context, reqs []providers.ReadRequest) ([]prov
 		rec, ds := recordOf(req.Private)
 		out[i].Diagnostics = ds
 		o := s.options(req.Value, req.Owner)
-		reads[i] = kube.SetRead{Owner: req.Owner, Record: rec, Unresolved: req.Unresolved, Manager: o.Manager, Partial: o.Partial}
+		reads[i] = kube.SetRead{Owner: req.Owner, Record: rec, Unresolved: req.Unresolved, Options: o}
 		convert := func() []kube.Desired {
 			desired, more := s.desired(req.Value)
 			out[i].Diagnostics = append(out[i].Diagnostics, more...)

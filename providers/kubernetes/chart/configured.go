@@ -38,7 +38,7 @@ func (t *resourceType) render(ctx context.Context, c *Chart, config cty.Value, v
 		ReleaseName: text(config, "name"), Namespace: text(config, "namespace"), Values: values,
 		KubeVersion: v.KubeVersion, APIVersions: v.APIVersions,
 		IncludeCRDs: includeCRDs.IsKnown() && !includeCRDs.IsNull() && includeCRDs.True(), SkipTests: true,
-		RunHooks: texts(config, "run_hooks"),
+		RunHooks: texts(config, "run_hooks"), KeepGenerated: text(config, "generated") == generatedKeep,
 	})
 	if ds = append(ds, more...); r == nil || ds.HasErrors() {
 		return nil, ds

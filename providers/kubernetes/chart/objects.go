@@ -21,6 +21,9 @@ type object struct {
 	content *unstructured.Unstructured
 	unknown []kube.Path
 	secret  []kube.Path
+	// generated are the fields that the chart renders differently each time, and template is where they come from.
+	generated []kube.Path
+	template  string
 }
 
 // desired is the object as an object set takes it: without the fields that are not known.

@@ -31,6 +31,8 @@ type RenderOptions struct {
 	IncludeCRDs bool
 	// RunHooks are the hooks, by kind or kind/namespace/name, that are rendered as objects.
 	RunHooks []string
+	// KeepGenerated finds the fields that the chart renders differently each time instead of refusing them.
+	KeepGenerated bool
 	// SkipTests leaves hooks out that only `helm test` runs.
 	SkipTests bool
 }
@@ -59,6 +61,8 @@ type Rendered struct {
 	// Unknown are the fields that depend on an Unknown in Values, Secrets those that depend on a Secret. What a
 	// Secret object holds is not listed.
 	Unknown, Secrets map[kube.ID][]kube.Path
+	// Generated are the fields that differ between two renderings with the same values; none without KeepGenerated.
+	Generated map[kube.ID][]kube.Path
 }
 
 // All returns CRDs and objects in the order of installation.
@@ -111,7 +115,12 @@ func (c *Chart) Render(ctx context.Context, o RenderOptions) (*Rendered, hcl.Dia
 			out.Hooks = append(out.Hooks, h)
 		}
 	}
-	ds = append(ds, c.checkDeterminism(ctx, o, objects)...)
+	if o.KeepGenerated {
+		out.Generated, more = c.generatedPaths(ctx, o, objects)
+	} else {
+		more = c.checkDeterminism(ctx, o, objects)
+	}
+	ds = append(ds, more...)
 	notes := base.notes
 	if len(secrets) > 0 {
 		out.Secrets, notes = c.influences(ctx, o, otherSecrets, objects, notes)
@@ -181,7 +190,7 @@ func renderFailed(c *Chart, err error, hidden func(string) string) *hcl.Diagnost
 func (c *Chart) checkDeterminism(ctx context.Context, o RenderOptions, first []manifest) (ds hcl.Diagnostics) {
 	second, _, err := c.again(ctx, o, anotherTime)
 	if err != nil {
-		return append(ds, diag.Errorf(CodeNondeterministic, "Chart does not render the same twice", "The templates of %s succeed once and fail a second time.", c.Name()))
+		return append(ds, failsAgain(c))
 	}
 	diff := compare(first, second)
 	for _, ref := range diff.ids {
@@ -202,10 +211,14 @@ func (c *Chart) checkDeterminism(ctx context.Context, o RenderOptions, first []m
 	return ds
 }
 
+func failsAgain(c *Chart) *hcl.Diagnostic {
+	return diag.Errorf(CodeNondeterministic, "Chart does not render the same twice", "The templates of %s succeed once and fail a second time.", c.Name())
+}
+
 func nondeterministic(c *Chart, ref kube.Ref, template, what string) *hcl.Diagnostic {
 	return diag.At(diag.Errorf(CodeNondeterministic, "Chart does not render the same twice",
 		"With the same values, the template %s renders %s differently each time: %s. It draws random values or reads the clock, so no plan would ever be empty. "+
-			"Set the value of %s that gives the result instead (a certificate, a password, a schedule), or switch the object off.",
+			"Set the value of %s that gives the result instead (a certificate, a password, a schedule), or switch the object off. With `generated = \"keep\"` fields are generated once, and then kept as the cluster has them.",
 		template, ref, what, c.Name()), cty.GetAttrPath("values"))
 }
 

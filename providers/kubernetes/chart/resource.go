@@ -74,6 +74,7 @@ func (t *resourceType) Plan(ctx context.Context, req providers.PlanRequest) (pro
 		return t.planDelete(ctx, req)
 	}
 	set, v := t.set(req.Config), view{}
+	set.Regenerate = regenerates(req.Prior, req.Config)
 	attrs := req.Proposed.AsValueMap()
 	c, ds := t.load(ctx, req.Config, "", req.Offline)
 	if ds.HasErrors() {
@@ -152,6 +153,7 @@ func (t *resourceType) Apply(ctx context.Context, req providers.ApplyRequest) (p
 		return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
 	}
 	set := t.set(req.Config)
+	set.Regenerate = regenerates(req.Prior, req.Config)
 	c, ds := t.load(ctx, req.Config, v.Digest, false)
 	if ds.HasErrors() {
 		return failed, ds
@@ -170,15 +172,27 @@ func (t *resourceType) Apply(ctx context.Context, req providers.ApplyRequest) (p
 	attrs := req.Planned.AsValueMap()
 	call.Planned, call.Rendered = attrs["objects"], rendered
 	describe(attrs, c)
-	call.Value = func(objects cty.Value) cty.Value {
-		return with(cty.ObjectVal(attrs), "objects", objects)
+	finished := cty.ObjectVal(attrs)
+	// As long as not everything is written, the record asks for new values again: what was generated belongs together.
+	unfinished := with(finished, "regenerate", cty.NullVal(cty.DynamicPseudoType))
+	if !req.Creating() {
+		unfinished = with(finished, "regenerate", req.Prior.GetAttr("regenerate"))
 	}
+	call.Value = func(objects cty.Value) cty.Value { return with(unfinished, "objects", objects) }
 	objects, private, more := set.Apply(ctx, call)
 	ds = append(ds, more...)
 	if objects == cty.NilVal || objects.IsNull() {
 		return failed, ds
 	}
-	return providers.ApplyResponse{Value: call.Value(objects), Private: private}, ds
+	if more.HasErrors() {
+		finished = unfinished
+	}
+	return providers.ApplyResponse{Value: with(finished, "objects", objects), Private: private}, ds
+}
+
+// regenerates reports whether generated values are to be made anew.
+func regenerates(prior, config cty.Value) bool {
+	return !prior.IsNull() && !prior.GetAttr("regenerate").RawEquals(config.GetAttr("regenerate"))
 }
 
 // Read implements providers.ResourceType.

@@ -22,10 +22,13 @@ func resourceSchema() *schema.Resource {
 		"include_crds":     {Type: cty.Bool, Optional: true, Default: cty.True, Description: "Manage the definitions in the chart's crds directory like its other objects."},
 		"skip":             {Type: cty.List(cty.String), Optional: true, Description: "Objects of the chart that are left out: a kind, or a key of objects such as \"Deployment/shop/web\"."},
 		"run_hooks":        {Type: cty.List(cty.String), Optional: true, Description: "Hooks of the chart that are made as its objects, and made again when they change: a kind such as \"Job\", or a key such as \"Job/shop/migrate\". `--replace` runs them once more. Only hooks of installation and upgrade can be named; they come in the order of their kinds, without regard to weights."},
-		"objects":          {Type: cty.DynamicPseudoType, Computed: true, Description: "The rendered objects by kind/namespace/name."},
-		"chart_version":    {Type: cty.String, Computed: true, Description: "Version of the chart that is installed."},
-		"app_version":      {Type: cty.String, Computed: true, Description: "Version of what the chart installs, as the chart states it."},
-		"chart_digest":     {Type: cty.String, Computed: true, Description: "Digest of the chart that is installed; setting digest to it pins the chart."},
+		"generated": {Type: cty.String, Optional: true, Default: cty.StringVal(generatedError), OneOf: []string{generatedError, generatedKeep},
+			Description: "What to do when templates generate values (passwords, certificates, the time of day), so that each rendering differs: `error` refuses the chart and names the fields; `keep` generates them once and then keeps what the cluster has. They are read back from the live objects and count as secrets, so neither plan nor state holds them. A checksum over such values is kept with them."},
+		"regenerate":    {Type: cty.DynamicPseudoType, Optional: true, Description: "Any value, such as a date: when it changes, the values that `generated = \"keep\"` keeps are generated anew."},
+		"objects":       {Type: cty.DynamicPseudoType, Computed: true, Description: "The rendered objects by kind/namespace/name."},
+		"chart_version": {Type: cty.String, Computed: true, Description: "Version of the chart that is installed."},
+		"app_version":   {Type: cty.String, Computed: true, Description: "Version of what the chart installs, as the chart states it."},
+		"chart_digest":  {Type: cty.String, Computed: true, Description: "Digest of the chart that is installed; setting digest to it pins the chart."},
 	}
 	for _, more := range []map[string]*schema.Attribute{sourceAttributes(), optionAttributes()} {
 		for name, a := range more {
@@ -36,7 +39,7 @@ func resourceSchema() *schema.Resource {
 		Summary: "The objects of a Helm chart, without a Helm release.",
 		Description: "Renders a chart in process and manages each of its objects: the plan shows what changes in the cluster, object by object. " +
 			"There is no release record, so `helm list` does not show it. Hooks are not run unless `run_hooks` names them; the plan names the others. Charts that render random values or " +
-			"the time of day are refused, because their plan would never be empty.",
+			"the time of day are refused, because their plan would never be empty, unless `generated` says to keep what was generated first.",
 		Example: `resource "kubernetes_chart" "podinfo" {
   name       = "podinfo"
   namespace  = "shop"
@@ -46,6 +49,8 @@ func resourceSchema() *schema.Resource {
   values     = { replicaCount = 2 }
 }
 `,
+		NoImport: "A chart is a set of objects, and which they are only its rendering says: set `on_exists = \"adopt\"` and apply. The plan shows object by object what is taken over and what would change; " +
+			"what is as rendered is not touched and nothing restarts.",
 		Block:    schema.Block{Attributes: attributes, Blocks: map[string]*schema.NestedBlock{"wait": waitBlock()}},
 		Validate: validate,
 	}
@@ -89,6 +94,8 @@ func optionAttributes() map[string]*schema.Attribute {
 			Description: "What becomes of the objects when the resource goes: they are deleted, or left without meshplan's marks."},
 		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
 			Description: "What to do about fields that another field manager owns: refuse, take them, or leave them."},
+		"field_conflicts": {Type: cty.Map(cty.String), Optional: true, Validate: func(v cty.Value) error { return kube.CheckFieldConflicts(fieldConflicts(v)) },
+			Description: "The same for single fields of any object of the chart, by path, as in `kubernetes_manifest`: `{ \"spec.replicas\" = \"yield\" }` for Deployments that an autoscaler scales."},
 	}
 }
 
@@ -145,7 +152,22 @@ func sourceFrom(config cty.Value) (Source, bool) {
 func optionsFrom(config cty.Value) kube.SetOptions {
 	return kube.SetOptions{
 		OnExists: text(config, "on_exists"), OnDestroy: text(config, "on_destroy"), Conflicts: text(config, "conflicts"), Recreate: true,
+		FieldConflicts: fieldConflicts(config.GetAttr("field_conflicts")),
 	}
+}
+
+// fieldConflicts reads the attribute of that name; nil when it is null or not known.
+func fieldConflicts(v cty.Value) map[string]string {
+	if v.IsNull() || !v.IsWhollyKnown() {
+		return nil
+	}
+	out := map[string]string{}
+	for path, policy := range v.AsValueMap() {
+		if !policy.IsNull() {
+			out[path] = policy.AsString()
+		}
+	}
+	return out
 }
 
 // waitFrom reads the `wait` block.

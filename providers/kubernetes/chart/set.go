@@ -22,6 +22,8 @@ type Set struct {
 	// Namespace is given to namespaced objects that name none.
 	Namespace string
 	Options   kube.SetOptions
+	// Regenerate makes the values anew that the chart generates; see Rendered.Generated.
+	Regenerate bool
 	// Wait says what to wait for after the writes; nil waits only for what later objects need.
 	Wait *kube.WaitOptions
 }
@@ -67,6 +69,10 @@ func (s *Set) Plan(ctx context.Context, req SetPlanRequest) (SetPlan, hcl.Diagno
 	if ds = append(ds, more...); ds.HasErrors() {
 		return SetPlan{}, ds
 	}
+	made, more := s.planGenerated(ctx, objects, req)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return SetPlan{}, ds
+	}
 	kept, rest := split(record, req.Prior, objects)
 	plan, more := s.Cluster.PlanSet(ctx, kube.SetPlanRequest{
 		Owner: req.Owner, Prior: rest, Desired: desired(objects), Options: s.Options, Replacing: req.Replacing, Offline: req.Offline,
@@ -95,7 +101,7 @@ func (s *Set) Plan(ctx context.Context, req SetPlanRequest) (SetPlan, hcl.Diagno
 	if len(adopted) > 0 && len(record.Objects) == 0 {
 		out.Adopted = objectsValue(adopted)
 	}
-	out.Notes = slices.Concat(notes(plan), keptNotes(kept), hookNotes(req.Rendered))
+	out.Notes = slices.Concat(made, notes(plan), keptNotes(kept), hookNotes(req.Rendered))
 	unchanged := prior != nil && out.Objects.RawEquals(objectsValue(prior))
 	switch {
 	case req.Incomplete:
@@ -143,6 +149,9 @@ func (s *Set) Apply(ctx context.Context, req SetApplyRequest) (cty.Value, []byte
 	objects, more := s.objects(ctx, req.Rendered, record, false)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return req.Prior, req.Record, ds
+	}
+	if _, more = s.keepGenerated(ctx, objects, req.Prior, true); more.HasErrors() {
+		return req.Prior, req.Record, append(ds, more...)
 	}
 	final, d := settle(req.Planned, objects)
 	if d != nil {
@@ -228,7 +237,8 @@ func (s *Set) objects(ctx context.Context, r *Rendered, record kube.Record, offl
 		case u.GetNamespace() == "":
 			u.SetNamespace(s.Namespace)
 		}
-		out = append(out, object{ref: kube.RefOf(u), content: u, unknown: r.Unknown[rendered.ID()], secret: r.Secrets[rendered.ID()]})
+		out = append(out, object{ref: kube.RefOf(u), content: u, unknown: r.Unknown[rendered.ID()], secret: r.Secrets[rendered.ID()],
+			generated: r.Generated[rendered.ID()], template: r.Templates[rendered.ID()]})
 	}
 	keyed(out)
 	return out, ds

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -46,7 +47,7 @@ func (it *readItem) suspicious(req *SetRead, verify bool) bool {
 	if it.meta.ResourceVersion == it.rec.ResourceVersion {
 		return false
 	}
-	if it.rec.Entry != "" && it.entry == it.rec.Entry && (req.Partial || it.markStands(req.Owner)) {
+	if it.rec.Entry != "" && it.entry == it.rec.Entry && (req.Options.Partial || it.markStands(req.Owner)) {
 		next.ResourceVersion, next.Generation = it.meta.ResourceVersion, it.meta.Generation
 		return false
 	}
@@ -90,20 +91,20 @@ func (it *readItem) fetch(ctx context.Context, c *Cluster, req *SetRead) {
 // adopt takes an object whose creation had no known outcome, when it carries our mark.
 func (it *readItem) adopt(req *SetRead, live *unstructured.Unstructured) {
 	whose, _ := ownershipOf(live.GetAnnotations(), req.Owner)
-	if whose != ours && !req.Partial || req.Partial && entryOf(live.GetManagedFields(), cmp.Or(req.Manager, FieldManager)) == nil {
+	if whose != ours && !req.Options.Partial || req.Options.Partial && entryOf(live.GetManagedFields(), cmp.Or(req.Options.Manager, FieldManager)) == nil {
 		it.state.Exists, it.state.UID = false, ""
 		return
 	}
 	it.state.Live = live
-	manager := cmp.Or(req.Manager, FieldManager)
+	manager := cmp.Or(req.Options.Manager, FieldManager)
 	// Whether it is what was wished for is not known: the next plan asks the server.
 	it.next = &ObjectRecord{Ref: it.ref, UID: string(live.GetUID()), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
-		Manager: req.Manager, Entry: entryDigest(live.GetManagedFields(), manager), Dirty: true, Pending: true}
+		Manager: req.Options.Manager, Entry: entryDigest(live.GetManagedFields(), manager), Dirty: true, Pending: true}
 }
 
 // compare lists the fields of ours that are not as applied.
 func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
-	manager := cmp.Or(it.rec.Manager, req.Manager, FieldManager)
+	manager := cmp.Or(it.rec.Manager, req.Options.Manager, FieldManager)
 	it.next.ResourceVersion, it.next.Generation = live.GetResourceVersion(), live.GetGeneration()
 	if it.desired == nil {
 		it.next.Dirty = entryDigest(live.GetManagedFields(), manager) != it.rec.Entry
@@ -111,7 +112,10 @@ func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
 	}
 	secret := isSecret(it.ref)
 	view := denormalized(it.desired.Object, live)
-	for _, d := range differences(unyielded(it.desired.Object, live, it.rec.Yielded), view, allFields(live.GetManagedFields())) {
+	it.next.Yielded = append(recordedYield(it.rec, req.Options), req.Options.left(it.desired.Object.Object, live, manager)...)
+	slices.Sort(it.next.Yielded)
+	it.next.Yielded = slices.Compact(it.next.Yielded)
+	for _, d := range differences(unyielded(it.desired.Object, live, it.next.Yielded), view, allFields(live.GetManagedFields())) {
 		if was, ok := it.rec.Canon[d.path.String()]; ok && was == canonDigest(req.Key, d) {
 			continue
 		}
@@ -122,7 +126,7 @@ func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
 	if entry != it.rec.Entry {
 		it.withheld(view)
 	}
-	it.next.Dirty = len(it.state.Drift) > 0 || !req.Partial && !it.markStands(req.Owner)
+	it.next.Dirty = len(it.state.Drift) > 0 || !req.Options.Partial && !it.markStands(req.Owner)
 	if !it.next.Dirty {
 		it.next.Entry = entry
 	}

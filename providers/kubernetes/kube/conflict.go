@@ -42,8 +42,8 @@ func (e *conflictError) diagnostic(r Ref) *hcl.Diagnostic {
 		lines = append(lines, fmt.Sprintf("%s is set by %s", strings.TrimPrefix(f.Field, "."), who))
 	}
 	slices.Sort(lines)
-	return diag.Errorf(CodeConflict, "Field conflict", "Other managers set fields of %s that this configuration sets to something else: %s. Remove the fields here, or set `conflicts = \"yield\"` to leave them to those managers or `conflicts = \"force\"` to take them.",
-		r, strings.Join(slices.Compact(lines), "; "))
+	return diag.Errorf(CodeConflict, "Field conflict", "Other managers set fields of %s that this configuration sets to something else: %s. Remove the fields here, or set `conflicts = \"yield\"` to leave them to those managers or `conflicts = \"force\"` to take them; for one field only, `field_conflicts = { %q = \"yield\" }`.",
+		r, strings.Join(slices.Compact(lines), "; "), strings.TrimPrefix(e.conflicts[0].Field, "."))
 }
 
 var conflictText = regexp.MustCompile(`conflict with "([^"]*)"(?: with subresource "([^"]*)")?`)
@@ -78,14 +78,17 @@ func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetO
 	}
 	var refused []fieldConflict
 	for _, f := range conflicts {
-		switch {
-		case f.Subresource == "" && f.Manager == rec.former(managerOf(o)): // ourselves, under the former address
+		if f.Subresource == "" && f.Manager == rec.former(managerOf(o)) { // ourselves, under the former address
 			e.force = true
-		case o.Conflicts == ConflictsForce || restorable(live, f, rec != nil, adopting):
+			continue
+		}
+		name, who := strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)
+		switch d := o.decide(live, f, rec != nil, adopting); {
+		case d == takeField:
 			e.force = true
-			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s", strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)))
-		case o.Conflicts == ConflictsYield && e.yieldField(body, live, f.Field):
-			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("leaves %s to %s", strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)))
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s", name, who))
+		case d == leaveField && e.yieldField(body, live, f.Field):
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("leaves %s to %s", name, who))
 		default:
 			refused = append(refused, f)
 		}
@@ -152,10 +155,16 @@ func pathNamed(live *unstructured.Unstructured, field string) (path fieldpath.Pa
 
 // recordedYield returns the fields that were left to others before, as long as the options still say so.
 func recordedYield(rec *ObjectRecord, o SetOptions) []string {
-	if rec == nil || o.Conflicts != ConflictsYield {
+	if rec == nil {
 		return nil
 	}
-	return rec.Yielded
+	var out []string
+	for _, field := range rec.Yielded {
+		if policy, _ := o.conflictPolicy(field); policy == ConflictsYield {
+			out = append(out, field)
+		}
+	}
+	return out
 }
 
 // patchOp is one operation of a JSON patch.

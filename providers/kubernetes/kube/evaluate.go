@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
@@ -21,6 +22,8 @@ type evaluation struct {
 	effect string
 	force  bool
 	yield  []string
+	// body is what was found fit to be sent to an object that exists, without the fields that are left to others.
+	body *unstructured.Unstructured
 	// rewrite is done to managedFields before the apply.
 	rewrite rewrite
 }

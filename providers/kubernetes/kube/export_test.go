@@ -24,3 +24,9 @@ func Allowed(f http.RoundTripper) int {
 	defer of.mu.Unlock()
 	return of.limit
 }
+
+// ConflictPolicy is what the options say about one field.
+func ConflictPolicy(o SetOptions, field string) string {
+	policy, _ := o.conflictPolicy(field)
+	return policy
+}

@@ -62,9 +62,11 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 	}
 	body := w.sent(owner, o)
 	body.SetUID(live.GetUID()) // somebody else's object of that name is not to be changed
+	e.body = body
 	for _, path := range recordedYield(rec, o) {
 		e.yieldField(body, live, path)
 	}
+	e.keep(body, live, o)
 	dry, err := c.dryRun(ctx, w, rec, o, live, body, adopting, &e)
 	if predicted := prediction(err); predicted != "" {
 		e.plan.Notes = append(e.plan.Notes, predicted)
@@ -163,6 +165,17 @@ func projected(want, live *unstructured.Unstructured) *unstructured.Unstructured
 		setAt(out.Object, d.path, d.live, d.exists)
 	}
 	return out
+}
+
+// Project returns a live object in the shape of another one, as configured: with its values where they differ, and
+// without the fields that it lacks. Elements of lists are matched by their keys, and data of a Secret is text where the
+// other has stringData.
+func Project(want, live *unstructured.Unstructured) map[string]any {
+	out := want.DeepCopy()
+	for _, d := range differences(want.Object, denormalized(want, live), allFields(live.GetManagedFields())) {
+		setAt(out.Object, d.path, d.live, d.exists)
+	}
+	return out.Object
 }
 
 // setAt puts a value where a path leads, or removes the field.

@@ -214,7 +214,8 @@ func (c *Cluster) quick(w *wish, rec *ObjectRecord, req SetPlanRequest) (evaluat
 	case req.Replacing:
 		e.plan.Action = Create
 		return e, req.Offline
-	case rec != nil && (!c.options.Verify || req.Offline) && rec.Desired == w.digest && !rec.Dirty && !rec.Terminating && len(w.Unknown) == 0 && rec.Version == w.ref.Version:
+	case rec != nil && (!c.options.Verify || req.Offline) && rec.Desired == w.digest && !rec.Dirty && !rec.Terminating && len(w.Unknown) == 0 && rec.Version == w.ref.Version &&
+		len(recordedYield(rec, req.Options)) == len(rec.Yielded):
 		e.plan.Action, e.plan.UID, e.rv = NoOp, rec.UID, rec.ResourceVersion
 		e.yield = rec.Yielded
 		return e, true

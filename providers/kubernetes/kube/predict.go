@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -18,33 +19,28 @@ import (
 func (e *evaluation) predict(owner providers.Owner, w *wish, rec *ObjectRecord, o SetOptions, live *unstructured.Unstructured, adopting bool) error {
 	var refused []fieldConflict
 	changes := predicted(owner, w, rec, live)
-	for _, entry := range live.GetManagedFields() {
-		if entry.Manager == managerOf(o) && entry.Subresource == "" {
-			continue
+	others(live, managerOf(o), func(entry metav1.ManagedFieldsEntry, p fieldpath.Path) {
+		path, wanted := located(w.body.Object, p)
+		if !wanted || !slices.ContainsFunc(changes, func(d difference) bool { return within(path, d.path) || within(d.path, path) }) {
+			return
 		}
-		fieldsOf(&entry).Leaves().Iterate(func(p fieldpath.Path) {
-			path, wanted := located(w.body.Object, p)
-			if !wanted || !slices.ContainsFunc(changes, func(d difference) bool { return within(path, d.path) || within(d.path, path) }) {
-				return
-			}
-			if now, has := resolve(live.Object, p); !has || equal(now, mustAt(w.body.Object, path)) {
-				return
-			}
-			f := fieldConflict{Field: p.String(), Manager: entry.Manager, Subresource: entry.Subresource}
-			name, who := strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)
-			switch {
-			case o.Conflicts == ConflictsForce || restorable(live, f, rec != nil, adopting):
-				e.force = true
-				e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s", name, who))
-			case o.Conflicts == ConflictsYield:
-				e.yield = append(e.yield, f.Field)
-				changes = slices.DeleteFunc(changes, func(d difference) bool { return within(d.path, path) })
-				e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("leaves %s to %s", name, who))
-			default:
-				refused = append(refused, f)
-			}
-		})
-	}
+		if now, has := resolve(live.Object, p); !has || equal(now, mustAt(w.body.Object, path)) {
+			return
+		}
+		f := fieldConflict{Field: p.String(), Manager: entry.Manager, Subresource: entry.Subresource}
+		name, who := strings.TrimPrefix(f.Field, "."), diag.Scrub(f.Manager)
+		switch o.decide(live, f, rec != nil, adopting) {
+		case takeField:
+			e.force = true
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("takes %s from %s", name, who))
+		case leaveField:
+			e.yield = append(e.yield, f.Field)
+			changes = slices.DeleteFunc(changes, func(d difference) bool { return within(d.path, path) })
+			e.plan.Notes = append(e.plan.Notes, fmt.Sprintf("leaves %s to %s", name, who))
+		default:
+			refused = append(refused, f)
+		}
+	})
 	if len(refused) > 0 {
 		return &conflictError{refused}
 	}

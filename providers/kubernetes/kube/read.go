@@ -91,7 +91,7 @@ func byID(list []Desired) map[ID]*Desired {
 // found notes the metadata of an object.
 func (it *readItem) found(meta *metav1.PartialObjectMetadata, req *SetRead) {
 	it.meta = meta
-	manager := cmp.Or(req.Manager, FieldManager)
+	manager := cmp.Or(req.Options.Manager, FieldManager)
 	if it.rec != nil {
 		manager = cmp.Or(it.rec.Manager, manager)
 	}
@@ -108,7 +108,7 @@ func (r *reader) group() {
 		add := func(it *readItem) {
 			it.req = i
 			r.items[i] = append(r.items[i], it)
-			key := readGroup{ref: Ref{Group: it.ref.Group, Version: it.ref.Version, Kind: it.ref.Kind}, label: StateLabel(req.Lineage), partial: req.Partial, namespace: it.ref.Namespace}
+			key := readGroup{ref: Ref{Group: it.ref.Group, Version: it.ref.Version, Kind: it.ref.Kind}, label: StateLabel(req.Lineage), partial: req.Options.Partial, namespace: it.ref.Namespace}
 			r.work[key] = append(r.work[key], it)
 			key.namespace = ""
 			if namespaces[key] == nil {

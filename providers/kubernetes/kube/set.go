@@ -27,6 +27,9 @@ const (
 // SetOptions say how to treat what exists already. The zero value is the careful one: error, delete, error.
 type SetOptions struct {
 	OnExists, OnDestroy, Conflicts string
+	// FieldConflicts is Conflicts for single fields and what is below them, by path: spec.replicas,
+	// spec.template.spec.containers[name=app].image, or [*] for all elements of a list.
+	FieldConflicts map[string]string
 	// OnImmutable says what to do about fields that the server does not change on a live object. Empty means to replace,
 	// and to refuse for kinds whose deletion destroys more than the object.
 	OnImmutable string
@@ -180,8 +183,8 @@ type SetRead struct {
 	Later func() []Desired
 	// Unresolved looks the desired objects up by name and takes those that carry the owner's mark.
 	Unresolved bool
-	Partial    bool // as in SetOptions
-	Manager    string
+	// Options are those that the objects were applied with.
+	Options SetOptions
 }
 
 // SetState says what became of the objects of one instance.

@@ -112,7 +112,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 	}
 	e := evaluation{force: p.Force}
 	body := w.sent(s.req.Owner, o)
-	if p.Effect == "" || p.ResourceVersion != found.ResourceVersion || len(p.Yield) > 0 || p.Rewrite {
+	if p.Effect == "" || p.ResourceVersion != found.ResourceVersion || len(p.Yield) > 0 || p.Rewrite || len(o.FieldConflicts) > 0 {
 		live, err := c.Get(ctx, w.ref)
 		if err != nil {
 			return c.Diagnose(err, "get", w.ref)
@@ -146,9 +146,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 				}
 			}
 		}
-		for _, field := range e.yield {
-			e.yieldField(body, live, field)
-		}
+		body = e.body
 	}
 	body.SetUID(found.UID)
 	live, _, err := c.applyPatiently(ctx, body, ApplyOptions{Manager: o.Manager, Force: e.force})

@@ -27,7 +27,7 @@ func (t Type) Read(ctx context.Context, reqs []providers.ReadRequest) ([]provide
 		}
 		desired, _ := t.desired(r.Value, gvk)
 		o := t.options(r.Value, r.Owner)
-		reads[i] = kube.SetRead{Owner: r.Owner, Record: record, Desired: []kube.Desired{desired}, Unresolved: r.Unresolved, Manager: o.Manager, Partial: o.Partial}
+		reads[i] = kube.SetRead{Owner: r.Owner, Record: record, Desired: []kube.Desired{desired}, Unresolved: r.Unresolved, Options: o}
 	}
 	states, ds := t.Env.Cluster().ReadSets(ctx, reads)
 	if len(states) != len(reqs) {
