@@ -50,7 +50,7 @@ var cases = []struct {
 	{"credentials that may not write: a predicted plan", []string{"TestReadOnlyCredentialsPlanByPrediction"}},
 	{"credentials that may not read: not absence", []string{"TestNoRightToReadIsNotAbsence"}},
 	{"a broken aggregated API: a warning; what it holds up is named", []string{"TestCase34BrokenAggregatedAPI"}},
-	{"a webhook whose Service is not there yet: planned by prediction, ordered last", []string{"TestCase35WebhookWhoseServiceIsNotThereYet", "TestRanksPutWebhooksLast", "TestOrder"}},
+	{"a webhook whose Service is not there yet: planned by prediction, ordered last", []string{"TestCase35WebhookAndItsServiceInOnePlan", "TestCase35WebhookWhoseServiceIsNotThereYet", "TestRanksPutWebhooksLast", "TestOrder"}},
 	{"a webhook that cannot dry-run: predicted, with a note", []string{"TestCase36WebhookThatCannotDryRun"}},
 	{"restart triggers: unchanged, repeated, removed", []string{"TestRestartIsProvedAndDeterministic"}},
 	{"workloads that cannot restart; none to restart", []string{"TestCase38WorkloadsThatCannotRestart"}},

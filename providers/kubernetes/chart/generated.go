@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func (s *Set) planGenerated(ctx context.Context, objects []object, req SetPlanRe
 func (s *Set) keepGenerated(ctx context.Context, objects []object, prior cty.Value, final bool) ([]string, hcl.Diagnostics) {
 	recorded := recordedObjects(prior)
 	now := make([]map[string]any, len(objects)) // the live objects, in the shape of the rendered ones
-	lost := map[string]string{}                 // what is gone, by template
+	lost, there := map[string]string{}, map[string]bool{}
 	for i := range objects {
 		o := &objects[i]
 		if len(o.generated) == 0 {
@@ -109,13 +110,16 @@ func (s *Set) keepGenerated(ctx context.Context, objects []object, prior cty.Val
 		case live != nil && live.GetDeletionTimestamp() == nil:
 			now[i] = kube.Project(o.content, live)
 		}
-		was, ours := recorded[o.key]
+		there[o.template] = there[o.template] || now[i] != nil
 		for _, p := range o.generated {
-			if _, ok := fieldAt(now[i], p); !ok && ours && recordsField(was, p) {
-				lost[o.template] = fmt.Sprintf("%s (%s)", o.ref, p)
+			// A field that was never recorded is new in the chart, and nothing else has to do with it.
+			_, ok := fieldAt(now[i], p)
+			if was, known := recorded[o.key]; !ok && (now[i] == nil || known && recordsField(was, p)) {
+				lost[o.template] = fmt.Sprintf("%s of %s", p, o.ref)
 			}
 		}
 	}
+	maps.DeleteFunc(lost, func(template, _ string) bool { return !there[template] }) // nothing is left that could not fit
 	var made []string
 	for i := range objects {
 		o := &objects[i]
@@ -135,7 +139,7 @@ func (s *Set) keepGenerated(ctx context.Context, objects []object, prior cty.Val
 		if len(fresh) > 0 {
 			note := fmt.Sprintf("generates %s of %s", shortly(fresh), o.ref)
 			if gone := lost[o.template]; gone != "" && !s.Regenerate {
-				note += ": " + gone + " was lost, and what one template generates belongs together"
+				note += ": " + gone + " is not there, and what one template generates belongs together"
 			}
 			made = append(made, note)
 		}

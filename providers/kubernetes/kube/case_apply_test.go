@@ -348,6 +348,65 @@ webhooks:
 	r.settled(rec, none, want...)
 }
 
+// TestCase35WebhookAndItsServiceInOnePlan makes a webhook that must answer together with the Service and the workload
+// behind it and an object that it guards: it comes last, it goes first, and while nobody answers, plans are predicted.
+func TestCase35WebhookAndItsServiceInOnePlan(t *testing.T) {
+	r := newRig(t)
+	texts := []string{`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: NS}
+webhooks:
+- name: hook.example.test
+  sideEffects: None
+  failurePolicy: Fail
+  timeoutSeconds: 2
+  admissionReviewVersions: [v1]
+  clientConfig: {service: {namespace: NS, name: web}}
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NS}}
+  rules: [{apiGroups: ["", apps], apiVersions: [v1], operations: ["*"], resources: [configmaps, services, deployments]}]
+`, `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: NS}, spec: {selector: {app: web}, ports: [{port: 443, targetPort: 8080}]}}`, deployment, configMap}
+	want := r.objects(texts...)
+	p, proxy := r.behind()
+	plan := p.plan(kube.Record{}, none, want...)
+	if got, w := r.actions(plan), "create ConfigMap/NS/a, create Service/NS/web, create Deployment/NS/web, create ValidatingWebhookConfiguration/"; !strings.HasPrefix(got, w) {
+		t.Fatalf("plan: %s, want %s", got, w)
+	}
+	proxy.Requests()
+	rec := p.apply(kube.Record{}, plan, none, want...).Record
+	order := func(method string) string {
+		var out []string
+		for _, q := range proxy.Requests() {
+			path, _, _ := strings.Cut(q.URI, "?")
+			if parts := strings.Split(path, "/"); q.Method == method {
+				out = append(out, parts[len(parts)-2])
+			}
+		}
+		return strings.Join(out, " ")
+	}
+	if got, w := order(http.MethodPatch), "configmaps services deployments validatingwebhookconfigurations"; got != w {
+		t.Errorf("made in the order %s, want %s", got, w)
+	}
+	// Nothing answers for the Service here, so the webhook is in the way of every change of what it guards.
+	other := r.objects(texts[0], texts[1], texts[2], changed)
+	eventually(t, "the webhook is never in the way", func() bool {
+		plan = r.again().plan(rec, none, other...)
+		return strings.Contains(notesOf(plan), "webhook could not be called")
+	})
+	if o := plan.Find(r.ref(aRef).ID()); o.Action != kube.Update || strings.Join(o.Changes, " ") != "data.color" {
+		t.Errorf("plan: %s %v", r.actions(plan), o.Changes)
+	}
+	proxy.Requests()
+	left, ds := p.DeleteSet(t.Context(), kube.SetDeleteRequest{Owner: r.owner, Record: rec})
+	must(t, ds)
+	if len(left.Objects) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if got := order(http.MethodDelete); !strings.HasPrefix(got, "validatingwebhookconfigurations ") {
+		t.Errorf("deleted in the order %s", got)
+	}
+}
+
 func TestCase36WebhookThatCannotDryRun(t *testing.T) {
 	r := newRig(t)
 	h := &hook{resource: "services", sideEffects: "Some", answer: func(map[string]any) (string, string) { return "", "" }}

@@ -36,7 +36,7 @@ func (r *rig) settled(rec kube.Record, o kube.SetOptions, want ...kube.Desired) 
 // eventually waits for something that the cluster does in its own time.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); {
+	for end := time.Now().Add(2 * time.Minute); !f(); {
 		if time.Now().After(end) {
 			t.Fatal(what)
 		}

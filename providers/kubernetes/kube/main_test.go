@@ -124,12 +124,17 @@ func (r *rig) actions(p kube.SetPlan) string {
 
 func (r *rig) live(ref kube.Ref) *unstructured.Unstructured {
 	r.t.Helper()
-	ref.Version, ref.Namespace = cmp.Or(ref.Version, "v1"), cmp.Or(ref.Namespace, r.ns)
-	u, err := r.Get(r.t.Context(), ref)
+	u, err := r.Get(r.t.Context(), r.ref(ref))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return u
+}
+
+// ref completes a reference for the namespace of the test.
+func (r *rig) ref(ref kube.Ref) kube.Ref {
+	ref.Version, ref.Namespace = cmp.Or(ref.Version, "v1"), cmp.Or(ref.Namespace, r.ns)
+	return ref
 }
 
 func must(t *testing.T, ds hcl.Diagnostics) {

@@ -27,7 +27,7 @@ var tenKinds = []string{
 // discovery and a LIST for each page of each kind.
 func TestUnchangedWorldNeedsNoRequestPerObject(t *testing.T) {
 	r := newRig(t)
-	const each = 60
+	const each = 500 // 5,000 in all
 	var want []kube.Desired
 	for _, text := range tenKinds {
 		for i := range each {

@@ -175,7 +175,7 @@ func TestReadOnlyCredentialsPlanByPrediction(t *testing.T) {
 		t.Errorf("plan: %s %v %v", r.actions(plan), o.Changes, plan.Notes)
 	}
 	_, ds := reader.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Prior: state.Record, Planned: plan.Private, Desired: changed})
-	wantCode(t, only(t, ds), kube.CodeForbidden, "patch", "deployments.apps", "namespace "+r.ns, "kubectl create role")
+	wantCode(t, only(t, ds), kube.CodeForbidden, "patch", "deployments.apps", "namespace "+r.ns, "kubectl create role", "meshplan rbac")
 	r.apply(state.Record, plan, none, changed...) // whoever may write applies the same plan
 }
 
@@ -210,7 +210,7 @@ func TestNoRightToReadIsNotAbsence(t *testing.T) {
 	rec := r.make(kube.Record{}, none, r.objects(configMap)...)
 	states, ds := r.as("nobody-"+r.ns).ReadSets(t.Context(), []kube.SetRead{{Owner: r.owner, Record: rec}})
 	must(t, ds)
-	wantCode(t, only(t, states[0].Diagnostics), kube.CodeForbidden, "get", "configmaps")
+	wantCode(t, only(t, states[0].Diagnostics), kube.CodeForbidden, "get", "configmaps", "meshplan rbac")
 	if !states[0].Exists() || len(states[0].Record.Objects) != 1 {
 		t.Error("an object that may not be read counts as gone")
 	}
