@@ -54,7 +54,7 @@ func (s *single) Plan(ctx context.Context, req providers.PlanRequest) (providers
 		return s.planDelete(ctx, req, rec)
 	}
 	if s.unchanged(req, rec) {
-		return providers.PlanResponse{Planned: s.protect(req.Proposed)}, nil
+		return providers.PlanResponse{Planned: s.protect(req.Prior)}, nil // equal, and held by the record already
 	}
 	desired, ds := s.desired(req.Config)
 	if ds.HasErrors() {
