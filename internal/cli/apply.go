@@ -166,6 +166,7 @@ func (r *runner) makePlan(c *console, w *workspace, sig *interrupts, plan planFu
 
 // carryOut applies the plan.
 func (r *runner) carryOut(c *console, w *workspace, sig *interrupts, p *plans.Plan) (*engine.Result, hcl.Diagnostics) {
+	r.app.collectForApply(p)
 	view := c.view()
 	defer view.Close()
 	sig.onAbort(func() {

@@ -81,6 +81,7 @@ func run(a *app, args []string) (code int) {
 			code = a.crashed(r, debug.Stack())
 		}
 	}()
+	a.collect(planGarbage)
 	root := a.root()
 	root.SetArgs(args)
 	defer a.enter()()
