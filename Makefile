@@ -6,9 +6,11 @@ VERSION ?=
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/meshplan/meshplan/internal/cli.release=$(VERSION))
 SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' ! -name '*_test.go' ! -path 'internal/sandbox/*') go.mod go.sum
 
+GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.17.0
+
 .DEFAULT_GOAL := help
 
-.PHONY: help build docs demo test test-sandbox race bench chaos conformance check fmt tidy generate clean
+.PHONY: help build docs release-files snapshot demo test test-sandbox race bench chaos conformance check fmt tidy generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile internal/sandbox/build.mk
@@ -57,6 +59,18 @@ docs: $(BIN)/meshplan ## write the reference into bin/docs and manual pages into
 	$(BIN)/meshplan docs --out $(BIN)/docs
 	$(BIN)/meshplan docs --out $(BIN)/man/man1 --format man
 
+release-files: $(BIN)/meshplan # what packages hold beside the program
+	@mkdir -p $(BIN)/release/completions
+	$(BIN)/meshplan docs --out $(BIN)/release/man --format man
+	$(BIN)/meshplan completion bash > $(BIN)/release/completions/meshplan.bash
+	$(BIN)/meshplan completion zsh > $(BIN)/release/completions/_meshplan
+	$(BIN)/meshplan completion fish > $(BIN)/release/completions/meshplan.fish
+	$(BIN)/meshplan completion powershell > $(BIN)/release/completions/meshplan.ps1
+
+snapshot: ## build a release here without publishing it (GORELEASER=path)
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean --skip=publish,sign,sbom,docker
+
 fmt: ## format Go and HCL
 	gofmt -w $$(git ls-files '*.go')
 	$(BIN)/meshplan fmt --recursive examples
@@ -71,4 +85,4 @@ generate: ## rewrite generated files and golden files
 	MESHPLAN_UPDATE=1 $(GO) test ./...
 
 clean: ## remove what was built
-	rm -rf $(BIN)
+	rm -rf $(BIN) dist

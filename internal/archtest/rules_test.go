@@ -43,6 +43,7 @@ var rooms = []room{
 	{path: "internal/explain", outside: []string{}},
 	{path: "internal/rbac", imports: []string{"engine", "providers", "internal/addr"}, outside: []string{}},
 	{path: "internal/docs", imports: []string{"providers", "internal/schema", "internal/diag"}},
+	{path: "internal/lsp", imports: []string{"internal/config", "internal/lang", "internal/docs", "internal/schema", "internal/diag", "internal/addr"}},
 	{path: "internal/config", imports: []string{"internal/addr", "internal/schema", "internal/diag", "internal/lang"}},
 	{path: "internal/lang", imports: []string{"internal/addr", "internal/schema", "internal/diag"}},
 	{path: "internal/sealed", imports: []string{"internal/schema", "internal/diag"}},

@@ -22,7 +22,7 @@ func (a *app) docsCommand() *cobra.Command {
 		Use:   "docs --out DIR",
 		Short: "Write the reference documentation",
 		Long: `Writes the reference documentation into a directory, from the same declarations that the program works with: a page for each resource type and data
-source with its example, one for each command, and one with all codes of errors and warnings. With --format man it writes the manual pages of the
+source with its example, one for each command, the guides, and one with all codes of errors and warnings. With --format man it writes the manual pages of the
 commands. Files that are there already are written over; others are left alone.`,
 		Example: "  meshplan docs --out reference\n  meshplan docs --out man/man1 --format man",
 		Args:    atMost(0),
@@ -87,13 +87,18 @@ func (a *app) markdownPages(root *cobra.Command) (map[string]string, error) {
 		pages["commands/"+strings.ReplaceAll(c.CommandPath(), " ", "_")+".md"] = b.String()
 		return err
 	})
+	guides := ""
+	for _, g := range docs.Guides() {
+		pages["guides/"+g.Name+".md"] = g.Text
+		guides += fmt.Sprintf("- [%s](guides/%s.md)\n", g.Title, g.Name)
+	}
 	var codes strings.Builder
 	codes.WriteString("# Codes of errors and warnings\n")
 	for _, p := range explain.Pages() {
 		fmt.Fprintf(&codes, "\n## %s\n\n%s\n\n%s\n", p.Code, p.Meaning, p.Mend)
 	}
 	pages["codes.md"] = codes.String()
-	pages["README.md"] += "\n## More\n\n- [Commands](commands/meshplan.md)\n- [Codes of errors and warnings](codes.md)\n"
+	pages["README.md"] += "\n## Guides\n\n" + guides + "\n## More\n\n- [Commands](commands/meshplan.md)\n- [Codes of errors and warnings](codes.md)\n"
 	return pages, err
 }
 

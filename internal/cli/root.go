@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meshplan/meshplan/internal/docs"
 	"github.com/meshplan/meshplan/internal/ui"
 )
 
@@ -50,10 +51,13 @@ what it would change, and carries that out in the right order. Every run can be 
 			root.AddCommand(c)
 		}
 	}
-	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.consoleCommand(), a.schemaCommand())
+	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.consoleCommand(), a.schemaCommand(), a.lspCommand())
 	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand(), a.importCommand())
 	group("look", a.linkerdCommand(), a.explainCommand(), a.driftCommand(), a.rbacCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp), topic("drift-jobs", "How a drift job tells people and systems", driftJobsHelp))
+	for _, g := range docs.Guides() {
+		root.AddCommand(topic("guide-"+g.Name, g.Title, g.Plain()))
+	}
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	return root

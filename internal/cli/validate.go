@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -37,12 +38,7 @@ values; those that have none count as unknown.`,
 			cfg, ds := config.Load(directory(args), config.Options{Version: versionNumber()})
 			c.files = cfg.Files
 			if !ds.HasErrors() {
-				inputs, more := a.givenVariables(cfg, &in)
-				ds = append(ds, more...)
-				w := &workspace{app: a, cmd: cmd, in: &in, dir: directory(args), config: cfg}
-				if !more.HasErrors() {
-					ds = append(ds, w.engine(nil, 0).Validate(cmd.Context(), cfg, inputs)...)
-				}
+				ds = append(ds, a.validate(cmd.Context(), cmd, cfg, &in)...)
 			}
 			ds = diag.Sort(ds)
 			found := checked(cfg, ds)
@@ -113,6 +109,16 @@ func checked(cfg *config.Config, ds hcl.Diagnostics) *findings {
 		}
 	}
 	return f
+}
+
+// validate checks a configuration that was loaded without errors.
+func (a *app) validate(ctx context.Context, cmd *cobra.Command, cfg *config.Config, in *inputFlags) hcl.Diagnostics {
+	inputs, ds := a.givenVariables(cfg, in)
+	if ds.HasErrors() {
+		return ds
+	}
+	w := &workspace{app: a, cmd: cmd, in: in, dir: cfg.Dir, config: cfg}
+	return append(ds, w.engine(nil, 0).Validate(ctx, cfg, inputs)...)
 }
 
 // givenVariables evaluates the variables that were given values and leaves the others out.

@@ -21,6 +21,8 @@ type versionInfo struct {
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	// Modules are what the program was built from, by path, with their versions.
+	Modules map[string]string `json:"modules,omitempty"`
 }
 
 func readVersion() versionInfo {
@@ -31,6 +33,10 @@ func readVersion() versionInfo {
 	}
 	if v.Version == "" && info.Main.Version != "(devel)" {
 		v.Version = strings.TrimPrefix(info.Main.Version, "v")
+	}
+	v.Modules = make(map[string]string, len(info.Deps))
+	for _, m := range info.Deps {
+		v.Modules[m.Path] = m.Version
 	}
 	for _, s := range info.Settings {
 		switch s.Key {

@@ -23,6 +23,9 @@ type Config struct {
 type Options struct {
 	// Version is the running version, to which required_version is compared. Empty skips the comparison.
 	Version string
+	// Overlay holds the texts of files that are not saved yet, by the name that ranges carry: they stand for the files on
+	// disk, or for files that are not there. Only configuration files can be laid over.
+	Overlay map[string][]byte
 	// Functions are what the validation rules of variables may call. Nil means lang.Functions confined to the directory.
 	Functions map[string]function.Function
 }

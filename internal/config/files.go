@@ -43,7 +43,7 @@ type source struct {
 }
 
 // readSources reads and parses the configuration files of a directory in the order of their names.
-func readSources(dir string, limit *budget) ([]source, hcl.Diagnostics) {
+func readSources(dir string, overlay map[string][]byte, limit *budget) ([]source, hcl.Diagnostics) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, hcl.Diagnostics{unreadable("Directory cannot be read", dir, err)}
@@ -54,6 +54,7 @@ func readSources(dir string, limit *budget) ([]source, hcl.Diagnostics) {
 			out = append(out, source{name: e.Name(), path: filepath.Join(dir, e.Name())})
 		}
 	}
+	out = withUnsaved(out, dir, overlay)
 	if len(out) == 0 {
 		return nil, hcl.Diagnostics{noConfiguration(dir, entries)}
 	}
@@ -64,12 +65,28 @@ func readSources(dir string, limit *budget) ([]source, hcl.Diagnostics) {
 	for range min(len(out), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
+				if text, unsaved := overlay[out[i].path]; unsaved {
+					out[i].text, out[i].file, found[i] = parseText(text, out[i].path, limit)
+					continue
+				}
 				out[i].text, out[i].file, found[i] = parseFile(out[i].path, configSuffix, limit)
 			}
 		})
 	}
 	workers.Wait()
 	return out, slices.Concat(found...)
+}
+
+// withUnsaved adds the files of a directory that exist in an editor only.
+func withUnsaved(sources []source, dir string, overlay map[string][]byte) []source {
+	for path := range overlay {
+		name := filepath.Base(path)
+		if filepath.Join(dir, name) == path && named(name, configSuffix) && !slices.ContainsFunc(sources, func(s source) bool { return s.path == path }) {
+			sources = append(sources, source{name: name, path: path})
+		}
+	}
+	slices.SortFunc(sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return sources
 }
 
 // named reports whether a file name ends so, in either syntax. Hidden files and the leftovers of editors do not count.
@@ -97,11 +114,18 @@ func parseFile(path, suffix string, limit *budget) ([]byte, *hcl.File, hcl.Diagn
 	if err == nil {
 		text, err = readFile(path)
 	}
-	if err == nil && limit != nil {
-		err = limit.take(len(text))
-	}
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{unreadable("File cannot be read", path, err)}
+	}
+	return parseText(text, path, limit)
+}
+
+// parseText parses the content of a file, however it came here.
+func parseText(text []byte, path string, limit *budget) ([]byte, *hcl.File, hcl.Diagnostics) {
+	if limit != nil {
+		if err := limit.take(len(text)); err != nil {
+			return nil, nil, hcl.Diagnostics{unreadable("File cannot be read", path, err)}
+		}
 	}
 	file, ds := parse(text, path)
 	return text, file, ds

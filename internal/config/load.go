@@ -65,7 +65,7 @@ func (l *loader) directory(rel string, by *ModuleCall) *loadedModule {
 	m := &loadedModule{module: newModule(rel), real: realPath(dir)}
 	m.module.functions = l.functions
 	l.loaded[rel] = m
-	sources, ds := readSources(dir, l.budget)
+	sources, ds := readSources(dir, l.options.Overlay, l.budget)
 	if by != nil {
 		ds = asCalled(ds, by)
 	}

@@ -28,7 +28,7 @@ func Editor(w io.Writer, catalog []Provider) error {
 	top["module"] = e.labelled(1, e.define("block.module", moduleArguments(), "Another directory used as a part of this one.", true), "Another directory used as a part of this one.")
 	resources, sources, configs := object{"//": comment()}, object{"//": comment()}, object{"//": comment()}
 	for _, p := range catalog {
-		config := with(p.Config, &schema.Block{Attributes: map[string]*schema.Attribute{"alias": optional(cty.String, "The name of this configuration, when a provider has several.")}})
+		config := with(p.Config, aliased())
 		configs[p.Name] = many(e.define("provider."+p.Name, config, "Configuration of the provider "+p.Name+".", false))
 		for _, t := range p.Types {
 			body := e.define(t.Keyword()+"."+t.Name, with(&t.Schema.Block, meta()), t.Schema.Summary, false)

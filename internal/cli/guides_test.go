@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshplan/meshplan/internal/docs"
+)
+
+var (
+	fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+	inline = regexp.MustCompile("`(meshplan [^`…]+)`")
+)
+
+// TestGuides holds the guides to what the program can do: every command with its flags is one, and every block of
+// configuration is valid, without a warning.
+func TestGuides(t *testing.T) {
+	guides := docs.Guides()
+	if len(guides) < 9 {
+		t.Fatalf("there are %d guides", len(guides))
+	}
+	for _, g := range guides {
+		t.Run(g.Name, func(t *testing.T) {
+			commands, blocks := 0, 0
+			for _, m := range fenced.FindAllStringSubmatch(g.Text, -1) {
+				switch m[1] {
+				case "sh":
+					for l := range strings.Lines(m[2]) {
+						checkCommand(t, l)
+						commands++
+					}
+				case "hcl":
+					blocks++
+					checkBlockOfGuide(t, m[2])
+				}
+			}
+			for _, m := range inline.FindAllStringSubmatch(fenced.ReplaceAllString(g.Text, ""), -1) {
+				checkCommand(t, m[1])
+				commands++
+			}
+			if commands == 0 || blocks == 0 && g.Name != "ci" && g.Name != "editors" {
+				t.Errorf("the test finds %d commands and %d blocks", commands, blocks)
+			}
+			if plain := g.Plain(); strings.Contains(plain, "```") || strings.Contains(plain, "**") {
+				t.Errorf("for the terminal there is markup left:\n%s", plain)
+			}
+		})
+	}
+}
+
+// checkCommand parses a command line as the program would, up to where it begins to work.
+func checkCommand(t *testing.T, line string) {
+	t.Helper()
+	line, _, _ = strings.Cut(line, " #")
+	line, _, _ = strings.Cut(line, " | ")
+	line, _, _ = strings.Cut(line, " > ")
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != "meshplan" {
+		t.Errorf("%q is not a command of meshplan", line)
+		return
+	}
+	root := (&app{in: strings.NewReader(""), out: io.Discard, err: io.Discard, registry: builtin, now: time.Now}).root()
+	cmd, rest, err := root.Find(words[1:])
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	switch {
+	case err != nil:
+	case cmd.Name() == "help":
+		if topic, _, e := root.Find(cmd.Flags().Args()); e != nil || topic == root {
+			err = fmt.Errorf("there is no such topic: %v", cmd.Flags().Args())
+		}
+	case cmd == root || !cmd.Runnable():
+		err = fmt.Errorf("there is no such command")
+	default:
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err != nil {
+		t.Errorf("%q: %v", line, err)
+	}
+}
+
+func checkBlockOfGuide(t *testing.T, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
+	if code := run(a, []string{"validate", dir}); code != exitOK || errs.Len() > 0 {
+		t.Errorf("validate exits with %d:\n%s%s\n%s", code, &errs, &out, text)
+	}
+	a.out, a.err = io.Discard, &errs
+	if code := run(a, []string{"fmt", "--check", dir}); code != exitOK {
+		t.Errorf("it is not formatted: %s\n%s", &errs, text)
+	}
+}
