@@ -301,6 +301,36 @@ func TestLostAnswerIsAdopted(t *testing.T) {
 	}
 }
 
+func TestInspectionIsPartOfLookingForDrift(t *testing.T) {
+	r := newRig(t)
+	r.converge(three)
+	p := r.plan(engine.PlanOptions{Mode: plans.RefreshOnly})
+	if len(p.Findings) > 0 || p.Drifted() != 0 || len(p.Gauges) != 2 {
+		t.Fatalf("a system as it should be has the findings %v, %d drifted, gauges %v", p.Findings, p.Drifted(), p.Gauges)
+	}
+	r.world.Put("stranger", memory.Object{Input: `{"value":"x","type":"string"}`})
+	p = r.plan(engine.PlanOptions{Mode: plans.RefreshOnly})
+	if len(p.Findings) != 1 || p.Findings[0].Object != "object stranger" || p.Findings[0].Severity != plans.SeverityDrift || p.Drifted() != 1 || len(p.Drift) != 0 {
+		t.Fatalf("findings %v, %d drifted, drift %v", p.Findings, p.Drifted(), p.Drift)
+	}
+	if g := p.Gauges[0]; g.Name != "memory_objects" || g.Value != float64(len(r.world.Names())) {
+		t.Errorf("gauge %v", g)
+	}
+	if g := p.Gauges[1]; g.Value != 3 || g.Labels["lineage"] == "" {
+		t.Errorf("gauge %v", g)
+	}
+	if p := r.plan(engine.PlanOptions{}); len(p.Findings) > 0 || !p.Empty() {
+		t.Errorf("a plan that does not look for drift has findings: %v", p.Findings)
+	}
+	if p := r.plan(engine.PlanOptions{Mode: plans.RefreshOnly, Targets: []string{"memory_object.a"}}); len(p.Findings) > 0 {
+		t.Errorf("a look at one instance found %v", p.Findings)
+	}
+	r.world.SetFault(func(op, _ string) (error, bool) { return errIf(op == "inspect"), false })
+	if _, ds := r.tryPlan(engine.PlanOptions{Mode: plans.RefreshOnly}); !ds.HasErrors() {
+		t.Error("an inspection that failed gives no error")
+	}
+}
+
 func errIf(b bool) error {
 	if b {
 		return errors.New("answer lost")

@@ -154,6 +154,7 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 		p.ds = append(p.ds, p.settleProviders(ctx)...)
 		p.lateDrift()
 		p.acceptDrift()
+		p.ds = append(p.ds, p.inspect(ctx)...)
 	default:
 		p.walk(ctx)
 		p.lateDrift()

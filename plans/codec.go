@@ -29,6 +29,8 @@ type storedHead struct {
 	Addresses  []storedAddress `json:"addresses"`
 	Changes    int             `json:"changes"`
 	Drift      int             `json:"drift"`
+	Findings   []storedFinding `json:"findings,omitempty"`
+	Gauges     []Gauge         `json:"gauges,omitempty"`
 	Steps      int             `json:"steps"`
 }
 
@@ -108,6 +110,12 @@ type storedChange struct {
 	Adopted       bool         `json:"adopted,omitempty"`
 	Revision      uint64       `json:"revision,omitempty"`
 	Range         *hcl.Range   `json:"range,omitempty"`
+}
+
+// storedFinding is a finding with its owner's place in the table of addresses.
+type storedFinding struct {
+	Finding
+	Owner *int `json:"owner,omitempty"`
 }
 
 type storedStep struct {
@@ -217,6 +225,15 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 			h.Reverts.Lost = append(h.Reverts.Lost, storedLost{Addr: e.address(l.Addr), Run: l.Run, Reason: l.Reason})
 		}
 	}
+	for _, f := range p.Findings {
+		s := storedFinding{Finding: f}
+		if !f.Owner.IsZero() {
+			at := e.address(f.Owner)
+			s.Owner = &at
+		}
+		h.Findings = append(h.Findings, s)
+	}
+	h.Gauges = p.Gauges
 	h.Mode, h.Created, h.Targets, h.Unfinished = p.Mode, p.Created.UTC(), p.Targets, p.Unfinished
 	h.Changes, h.Drift, h.Steps = len(p.Changes), len(p.Drift), len(p.Steps)
 	return e.json.Encode(h)

@@ -87,6 +87,20 @@ func (d *decoder) decodeHead(h *storedHead) (*Plan, error) {
 		p.Outputs = append(p.Outputs, OutputChange{Name: o.Name, Before: before.plain(), After: after.plain(), Sensitive: o.Sensitive,
 			Description: o.Description, before: before, after: after, changed: &o.Changed})
 	}
+	for i, f := range h.Findings {
+		if f.Severity < SeverityNote || f.Severity > SeverityCritical {
+			return nil, fmt.Errorf("finding %d has the unknown severity %d", i, f.Severity)
+		}
+		if f.Owner != nil {
+			a, err := d.address(*f.Owner)
+			if err != nil {
+				return nil, err
+			}
+			f.Finding.Owner = a
+		}
+		p.Findings = append(p.Findings, f.Finding)
+	}
+	p.Gauges = h.Gauges
 	if r := h.Reverts; r != nil {
 		p.Reverts = &Reverts{Runs: r.Runs, To: r.To, Outputs: r.Outputs}
 		for _, l := range r.Lost {

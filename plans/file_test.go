@@ -67,6 +67,11 @@ func example() *Plan {
 		Drift:   []*Change{{Addr: instance(2), Action: Update, Reason: BecauseDrifted, Provider: "kubernetes", Before: object("a", "a"), After: object("a", "b")}},
 		Steps:   []Step{{Change: 1, Op: OpCreate}, {Change: 2, Op: OpDelete, Deps: []int{0}}, {Change: 0, Op: OpRead, Deps: []int{0, 1}}},
 		Outputs: []OutputChange{{Name: "url", Before: cty.NilVal, After: cty.StringVal(secret).Mark(schema.Sensitive), Sensitive: true, Description: "where"}},
+		Findings: []Finding{
+			{Class: "a.b", Severity: SeverityCritical, Provider: "linkerd", Object: "Pod a/b", Owner: instance(3), Summary: "s", Detail: "d", Fix: "f"},
+			{Class: "a.c", Severity: SeverityNote, Provider: "linkerd", Summary: "s", Detail: "d"},
+		},
+		Gauges:  []Gauge{{Name: "g_seconds", Labels: map[string]string{"role": "anchor"}, Value: 1.5, Help: "h"}, {Name: "n", Value: 0}},
 		Targets: []string{"kubernetes_manifest.cm[1]"}, Unfinished: 4,
 		Reverts: &Reverts{Runs: []uint64{5, 4}, To: 3, Lost: []Lost{{Addr: instance(9), Run: 4, Reason: "gone"}}},
 	}

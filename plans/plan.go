@@ -38,6 +38,10 @@ type Plan struct {
 	// Unread lists instances whose objects could not be read; the diagnostics that came with the plan say why. It is no
 	// part of a plan file.
 	Unread []addr.Instance
+	// Findings lists what providers found wrong beside that, worst first, and Gauges what they measured. Only plans that
+	// look for drift (RefreshOnly) have them.
+	Findings []Finding
+	Gauges   []Gauge
 	// Targets restricts the plan; empty means everything.
 	Targets []string
 	// Reverts describes what a rollback undoes; nil in other modes.

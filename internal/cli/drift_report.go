@@ -85,11 +85,25 @@ func items(c *plans.Change) (out []alarm.Item) {
 	return out
 }
 
+// findingItem names what a finding is about.
+func findingItem(f *plans.Finding) alarm.Item {
+	i := alarm.Item{Path: f.Object, Kind: f.Class}
+	if !f.Owner.IsZero() {
+		i.Address = f.Owner.String()
+	}
+	return i
+}
+
 // judge tells what alarms from what is acknowledged.
 func (l *driftLook) judge() {
 	var all []alarm.Item
 	for _, c := range l.found.Drift {
 		all = append(all, items(c)...)
+	}
+	for i := range l.found.Findings {
+		if f := &l.found.Findings[i]; f.Severity > plans.SeverityNote {
+			all = append(all, findingItem(f))
+		}
 	}
 	if l.flags.alarmPending {
 		for _, c := range l.report.Pending {
@@ -114,6 +128,15 @@ func (l *driftLook) judge() {
 			noted := *c
 			noted.Notes = append(slices.Clip(c.Notes), notes[c.Addr.Current().String()]...)
 			l.report.Drift = append(l.report.Drift, &noted)
+		}
+	}
+	for i := range l.found.Findings {
+		f := &l.found.Findings[i]
+		switch {
+		case f.Severity == plans.SeverityNote:
+			l.report.Notes = append(l.report.Notes, render.ReportFinding(f))
+		case alarming[findingItem(f)]:
+			l.report.Findings = append(l.report.Findings, render.ReportFinding(f))
 		}
 	}
 	for _, a := range l.division.Expired {
@@ -159,6 +182,7 @@ func (l *driftLook) show() error {
 	if l.found != nil {
 		for _, s := range l.streams {
 			s.Drift(l.report.Drift)
+			s.Findings(l.found.Findings)
 		}
 	}
 	for _, s := range l.streams {

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/alarm"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
@@ -131,10 +133,27 @@ func (l *driftLook) measurement() alarm.Measurement {
 		}
 		m.Objects[alarm.Class{Kind: c.Addr.Type, Class: class}]++
 	}
+	for _, f := range l.report.Findings {
+		m.Objects[alarm.Class{Kind: kindOf(f.Address), Class: f.Class}]++
+	}
+	if l.found != nil {
+		for _, g := range l.found.Gauges {
+			m.Gauges = append(m.Gauges, alarm.Gauge{Name: g.Name, Help: g.Help, Labels: g.Labels, Value: g.Value})
+		}
+	}
 	for _, i := range l.division.Alarming {
-		if i.Path != "" {
+		if i.Path != "" && !strings.Contains(i.Kind, ".") { // the path of a finding names an object
 			m.Fields++
 		}
 	}
 	return m
+}
+
+// kindOf is the type of an address; empty for none.
+func kindOf(address string) string {
+	a, err := addr.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return a.Type
 }

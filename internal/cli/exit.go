@@ -23,7 +23,7 @@ const (
 
 const exitCodesHelp = `  0    success; for plan with --detailed-exitcode: and nothing to change
   1    an error, before anything was changed
-  2    plan --detailed-exitcode: there are changes; drift: something was changed outside meshplan
+  2    plan --detailed-exitcode: there are changes; drift: something is not as the last run left it
   3    apply, destroy or rollback failed part-way; what took effect is recorded in the state
   4    the state is locked by another process
   5    the saved plan is stale, or belongs to another state, configuration or cluster

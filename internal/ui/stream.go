@@ -64,6 +64,7 @@ func (s *Stream) Diagnostics(ds hcl.Diagnostics, files map[string]*hcl.File) {
 // Plan writes what a plan changes. Values are not part of it: `show --json` has them.
 func (s *Stream) Plan(p *plans.Plan) {
 	s.Drift(p.Drift)
+	s.Findings(p.Findings)
 	for _, c := range p.Changes {
 		if c.Action != plans.NoOp {
 			s.change("planned_change", "Plan to "+c.Action.String(), c)
@@ -92,6 +93,18 @@ func (s *Stream) Plan(p *plans.Plan) {
 func (s *Stream) Drift(list []*plans.Change) {
 	for _, c := range list {
 		s.change("resource_drift", "Drift detected ("+c.Action.String()+")", c)
+	}
+}
+
+// Findings writes what providers found in the running system.
+func (s *Stream) Findings(list []plans.Finding) {
+	for i := range list {
+		f := &list[i]
+		level := "info"
+		if f.Severity > plans.SeverityNote {
+			level = "warn"
+		}
+		s.send(level, render.FindingLine(f), "drift_finding", map[string]any{"finding": render.FindingJSON(f)})
 	}
 }
 

@@ -14,6 +14,8 @@ type jsonMeshplan struct {
 	Reverts    *jsonReverts      `json:"reverts,omitempty"`
 	Steps      []jsonStep        `json:"steps"`
 	Summary    jsonSummary       `json:"summary"`
+	Findings   []JSONFinding     `json:"findings,omitempty"`
+	Gauges     []plans.Gauge     `json:"gauges,omitempty"`
 }
 
 type jsonReverts struct {
@@ -70,6 +72,10 @@ func jsonExtension(p *plans.Plan) jsonMeshplan {
 			out.Reverts.Lost = append(out.Reverts.Lost, jsonLost{l.Addr.String(), l.Run, l.Reason})
 		}
 	}
+	for i := range p.Findings {
+		out.Findings = append(out.Findings, FindingJSON(&p.Findings[i]))
+	}
+	out.Gauges = p.Gauges
 	for _, s := range p.Steps {
 		step := jsonStep{Op: s.Op.String(), Deps: s.Deps}
 		if s.Change >= 0 {

@@ -34,7 +34,7 @@ func HTML(w io.Writer, p *plans.Plan, o HTMLOptions) error {
 	r.Title = r.Heading + ": " + verdict(p)
 	r.Facts = planFacts(p)
 	n := p.Counts()
-	r.Counts = []count{{"create", "to create", n.Create}, {"update", "to update", n.Update}, {"replace", "to replace", n.Replace}, {"delete", "to delete", n.Delete}, {"drift", "drifted", len(p.Drift)}}
+	r.Counts = []count{{"create", "to create", n.Create}, {"update", "to update", n.Update}, {"replace", "to replace", n.Replace}, {"delete", "to delete", n.Delete}, {"drift", "drifted", p.Drifted()}}
 	r.Warnings = planWarnings(p)
 	if len(p.Steps) > 0 {
 		r.Picture, r.PictureNote = figure(compose(draw(p), byAction))
@@ -67,13 +67,17 @@ func HTML(w io.Writer, p *plans.Plan, o HTMLOptions) error {
 		r.Groups = append(r.Groups, s)
 		r.Filters = append(r.Filters, count{s.Class, s.Class, len(s.Items)})
 	}
-	if len(p.Drift) > 0 {
+	if len(p.Drift)+len(p.Findings) > 0 {
 		s := section{Class: "drift"}
 		for _, c := range p.Drift {
 			s.Items = append(s.Items, entry{Symbol: "!", Verb: "drift", Address: oneLine(c.Addr.String()), Why: "changed outside meshplan", Lines: painted(b.difference(c))})
 		}
+		for i := range p.Findings {
+			f := &p.Findings[i]
+			s.Items = append(s.Items, entry{Symbol: "!", Verb: f.Severity.String(), Address: findingHead(f), Why: f.Class, Notes: []string{oneLine(f.Detail), oneLine(f.Fix)}})
+		}
 		r.Groups = append(r.Groups, s)
-		r.Filters = append(r.Filters, count{"drift", "drift", len(p.Drift)})
+		r.Filters = append(r.Filters, count{"drift", "drift", len(s.Items)})
 	}
 	r.Outputs = b.outputLines(p)
 	r.Footer = "Made by meshplan from a plan of " + p.Created.UTC().Format(time.RFC3339) + ". Sensitive values are not part of it."

@@ -65,9 +65,9 @@ func (m *markdown) build(o MarkdownOptions) {
 	}
 	n := m.p.Counts()
 	m.always("### %s: %s\n\n", escape(title), verdict(m.p))
-	if !m.p.Empty() || len(m.p.Drift) > 0 {
+	if !m.p.Empty() || m.p.Drifted() > 0 {
 		m.always("| create | update | replace | delete | drift |\n|---:|---:|---:|---:|---:|\n| %d | %d | %s | %s | %d |\n\n",
-			n.Create, n.Update, bold(n.Replace), bold(n.Delete), len(m.p.Drift))
+			n.Create, n.Update, bold(n.Replace), bold(n.Delete), m.p.Drifted())
 	}
 	if m.p.Reverts != nil {
 		m.always("%s\n\n", escape(rollbackTitle(m.p.Reverts)))
@@ -92,6 +92,9 @@ func (m *markdown) build(o MarkdownOptions) {
 	}
 	for _, c := range m.p.Drift {
 		m.drift(c)
+	}
+	for i := range m.p.Findings {
+		m.finding(&m.p.Findings[i])
 	}
 	for _, out := range changedOutputs(m.p) {
 		m.add(form{rankUpdate, details("output "+code(out.Name), m.b.output(out, 0))}, form{rankList, "- output " + code(out.Name) + "\n"}, form{rankLast, ""})
@@ -145,6 +148,11 @@ func (m *markdown) drift(c *plans.Change) {
 	m.add(form{rankDrift, details(head, m.b.difference(c))}, form{rankList, "- " + head + "\n"}, form{0, ""})
 }
 
+func (m *markdown) finding(f *plans.Finding) {
+	head := fmt.Sprintf("- **%s** %s", f.Severity, escape(findingHead(f)))
+	m.add(form{rankDrift, head + ": " + escape(strings.TrimSpace(f.Detail+" "+f.Fix)) + " (" + code(f.Class) + ")\n"}, form{rankLast, head + "\n"}, form{0, ""})
+}
+
 // fit writes the items, shortened until they fit.
 func (m *markdown) fit(limit int) string {
 	const room = 160 // for the remark that something was left out
@@ -174,6 +182,9 @@ func (m *markdown) fit(limit int) string {
 }
 
 func verdict(p *plans.Plan) string {
+	if p.Mode == plans.RefreshOnly {
+		return strings.TrimSuffix(strings.ToLower(DriftLine(p)[:1])+DriftLine(p)[1:], ".")
+	}
 	if p.Empty() {
 		if len(p.Drift) > 0 {
 			return "no changes, but " + plural(len(p.Drift), "object") + " drifted"

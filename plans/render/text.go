@@ -64,6 +64,7 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 		t.line("")
 	}
 	t.drifted(p.Drift)
+	t.findings(p)
 	t.outputs(p)
 	t.foot(p, changes)
 	return t.w.Flush()
