@@ -33,12 +33,23 @@ type setting struct {
 	check     func(string) error
 }
 
+// key is the full annotation.
+func (s *setting) key() string { return configKey(s.name) }
+
+// isSetting reports whether an annotation is one of those by which proxies are configured, or is meant to be one.
+func isSetting(key string) bool {
+	return strings.HasPrefix(key, configPrefix) || strings.HasPrefix(key, "config.alpha.linkerd.io/") || strings.HasPrefix(key, "config.beta.linkerd.io/")
+}
+
 // settings lists the annotations that the injector understands. Others it ignores without a word, and values that it
 // cannot parse too, so both are errors here.
 func settings() []setting {
 	policy := oneOf("all-unauthenticated", "all-authenticated", "cluster-unauthenticated", "cluster-authenticated", "deny", "audit")
 	switchable := oneOf("enabled", "disabled")
 	return []setting{
+		{"config.alpha.linkerd.io/proxy-enable-native-sidecar", true, boolean},
+		{"config.alpha.linkerd.io/proxy-wait-before-exit-seconds", true, seconds},
+		{"config.beta.linkerd.io/proxy-enable-native-sidecar", false, boolean},
 		{"access-log", true, oneOf("apache", "json")},
 		{"admin-port", true, portNumber},
 		{"close-wait-timeout", false, duration},
@@ -99,15 +110,16 @@ func configKey(key string) string {
 // CheckSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be
 // written on a namespace.
 func CheckSetting(key, value string, onNamespace bool) error {
-	name, ours := strings.CutPrefix(configKey(key), configPrefix)
+	full := configKey(key)
+	name := strings.TrimPrefix(full, configPrefix)
 	all := settings()
-	i := slices.IndexFunc(all, func(s setting) bool { return s.name == name })
-	if !ours || i < 0 {
+	i := slices.IndexFunc(all, func(s setting) bool { return s.key() == full })
+	if i < 0 {
 		names := make([]string, 0, len(all))
 		for _, s := range all {
 			names = append(names, s.name)
 		}
-		return fmt.Errorf("the injector does not know %q and would ignore it.%s", key, diag.Suggest(name, names))
+		return fmt.Errorf("the injector does not know %q and would ignore it.%s", key, suggestSetting(name, names))
 	}
 	if err := all[i].check(value); err != nil {
 		return fmt.Errorf("%s: %w; the injector would ignore the value", name, err)
@@ -116,6 +128,21 @@ func CheckSetting(key, value string, onNamespace bool) error {
 		return fmt.Errorf("%s has no effect on a namespace; list the workloads, so that it is written on their pod templates", name)
 	}
 	return nil
+}
+
+// suggestSetting finds the setting that was meant: one that is spelled almost alike, or else the first that consists of
+// the same words and some more, such as proxy-enable-native-sidecar for proxy-native-sidecar.
+func suggestSetting(name string, names []string) string {
+	if s := diag.Suggest(name, names); s != "" {
+		return s
+	}
+	for _, n := range names {
+		have := strings.Split(n, "-")
+		if words := strings.Split(name, "-"); len(words) > 1 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(have, w) }) {
+			return fmt.Sprintf(" Did you mean %q?", n)
+		}
+	}
+	return ""
 }
 
 func oneOf(values ...string) func(string) error {
@@ -153,6 +180,13 @@ func portNumber(s string) error {
 func userID(s string) error {
 	if _, err := strconv.ParseInt(s, 10, 64); err != nil {
 		return fmt.Errorf("%q is not a number", s)
+	}
+	return nil
+}
+
+func seconds(s string) error {
+	if _, err := strconv.ParseUint(s, 10, 32); err != nil {
+		return fmt.Errorf("%q is not a whole number of seconds", s)
 	}
 	return nil
 }

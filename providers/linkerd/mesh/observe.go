@@ -32,6 +32,9 @@ type Observation struct {
 	Workloads []*Workload
 	// Unmanaged are pods that no controller would replace, in order of name: they cannot be restarted.
 	Unmanaged []*corev1.Pod
+	// Others are pods of controllers that are not among the workloads (Jobs, bare ReplicaSets, custom ones), in order of
+	// name.
+	Others []*corev1.Pod
 }
 
 // Find returns the workload of that name (`kind/name`), or nil.
@@ -90,6 +93,17 @@ func Observe(ctx context.Context, c Lister, namespace string) (*Observation, err
 		o.Workloads = append(o.Workloads, found...)
 	}
 	slices.SortFunc(o.Workloads, func(a, b *Workload) int { return cmp.Compare(a.Name, b.Name) })
+	known := map[types.UID]bool{}
+	for _, w := range o.Workloads {
+		for _, p := range w.Pods() {
+			known[p.UID] = true
+		}
+	}
+	for _, p := range pods {
+		if metav1.GetControllerOf(p) != nil && !known[p.UID] {
+			o.Others = append(o.Others, p)
+		}
+	}
 	return o, nil
 }
 

@@ -20,6 +20,9 @@ import (
 // proxyPort is where meshed traffic arrives, whatever the port of the application is.
 const proxyPort = 4143
 
+// defaultOpaque are the ports that the published control plane takes for opaque.
+const defaultOpaque = "25,587,3306,4444,5432,6379,9300,11211"
+
 // neighbours are objects of a namespace that decide whether meshed traffic arrives.
 type neighbours struct {
 	services []*corev1.Service
@@ -95,12 +98,11 @@ func opaqueMismatch(s *corev1.Service, w *State) hcl.Diagnostics {
 	if !saidByService && !saidByPod {
 		return nil
 	}
-	const defaults = "25,587,3306,4444,5432,6379,9300,11211"
 	if !saidByService {
-		onService = defaults
+		onService = defaultOpaque
 	}
 	if !saidByPod {
-		onPod = defaults
+		onPod = defaultOpaque
 	}
 	for _, port := range s.Spec.Ports {
 		target := cmp.Or(port.TargetPort.IntValue(), containerPort(w, port.TargetPort.StrVal), int(port.Port))

@@ -10,6 +10,7 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/env/meshtest"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
@@ -337,4 +338,41 @@ spec:
 	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeMisunderstood || !strings.Contains(ds[0].Detail, `"true"`) {
 		t.Errorf("plan: %v", ds)
 	}
+}
+
+// TestInspectionOfALiveNamespace: what drift finds is gone after the next apply.
+func TestInspectionOfALiveNamespace(t *testing.T) {
+	r := newRig(t)
+	inspect := func() string {
+		t.Helper()
+		found, ds := mesh.Inspect(t.Context(), r.env, providers.InspectRequest{Lineage: r.Owner.Lineage, Recorded: []providers.Recorded{{Address: r.Owner.Address, Value: r.Value}}})
+		meshtest.Fail(t, ds)
+		found.Sort()
+		var out []string
+		for _, f := range found.Findings {
+			if strings.Contains(f.Object, r.ns) { // the cluster is shared
+				out = append(out, f.Severity.String()+" "+string(f.Class)+" "+strings.ReplaceAll(f.Object, r.ns, "NS"))
+			}
+		}
+		return strings.Join(out, "\n")
+	}
+	config := r.config("gate { timeout = \"60s\" }")
+	_, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	if got := inspect(); got != "" {
+		t.Fatalf("right after the injection: %s", got)
+	}
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Namespace\nmetadata: {name: NS, annotations: {config.linkerd.io/default-inbound-policy: deny}}\n")
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Pod\nmetadata: {name: bare, namespace: NS, labels: {linkerd.io/cni-resource: \"true\"}}\nspec: {containers: [{name: bare, image: \"bare:1\"}]}\n")
+	const pending = "drift linkerd.drift.pending-restart "
+	want := "critical linkerd.drift.pod-unmeshed Pod NS/bare\n" + pending + "DaemonSet NS/agent\n" + pending + "Deployment NS/web\n" + pending + "StatefulSet NS/db"
+	if got := inspect(); got != want {
+		t.Errorf("found:\n%s\nwant:\n%s", got, want)
+	}
+	if err := r.env.Cluster().Delete(t.Context(), kube.Ref{Version: "v1", Kind: "Pod", Namespace: r.ns, Name: "bare"}, kube.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, ds = r.Apply(t.Context(), r.config("config = { default-inbound-policy = \"deny\" }\nconflicts = \"force\"\ngate { timeout = \"60s\" }"))
+	meshtest.Fail(t, ds)
+	meshtest.Eventually(t, "nothing is found", func() bool { return inspect() == "" })
 }

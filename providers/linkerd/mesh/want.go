@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,36 +17,53 @@ import (
 // LoadWant reads from the control plane what its proxies should look like. What the credentials may not read, or what
 // is not there (a control plane that the same plan installs), is left out and so not compared.
 func LoadWant(ctx context.Context, c Lister, e env.Env) (Want, error) {
+	w, _, err := loadControlPlane(ctx, c, e)
+	return w, err
+}
+
+// controlPlane is what matters here of the values that a control plane was installed with.
+type controlPlane struct {
+	LinkerdVersion string `json:"linkerdVersion"`
+	CNIEnabled     bool   `json:"cniEnabled"`
+	AnchorsPEM     string `json:"identityTrustAnchorsPEM"`
+	Identity       struct {
+		ExternalCA bool `json:"externalCA"`
+	} `json:"identity"`
+	Proxy struct {
+		Image struct {
+			Version string `json:"version"`
+		} `json:"image"`
+		DefaultInboundPolicy string `json:"defaultInboundPolicy"`
+		OpaquePorts          string `json:"opaquePorts"`
+	} `json:"proxy"`
+}
+
+// opaquePorts are those that the control plane takes for opaque where nothing else is said.
+func (v *controlPlane) opaquePorts() string { return cmp.Or(v.Proxy.OpaquePorts, defaultOpaque) }
+
+func loadControlPlane(ctx context.Context, c Lister, e env.Env) (Want, controlPlane, error) {
 	w := Want{ControlPlane: e.Namespace(), TrustDomain: e.TrustDomain()}
+	var values controlPlane
 	roots, err := configMap(ctx, c, w.ControlPlane, "linkerd-identity-trust-roots")
 	if err != nil {
-		return w, err
+		return w, values, err
 	}
 	if bundle := roots["ca-bundle.crt"]; bundle != "" {
 		w.Anchors = Anchors(bundle)
 	}
 	config, err := configMap(ctx, c, w.ControlPlane, "linkerd-config")
 	if err != nil {
-		return w, err
-	}
-	var values struct {
-		LinkerdVersion string `json:"linkerdVersion"`
-		CNIEnabled     bool   `json:"cniEnabled"`
-		Proxy          struct {
-			Image struct {
-				Version string `json:"version"`
-			} `json:"image"`
-		} `json:"proxy"`
+		return w, values, err
 	}
 	if err := yaml.Unmarshal([]byte(config["values"]), &values); err != nil {
-		return w, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", w.ControlPlane, err)
+		return w, values, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", w.ControlPlane, err)
 	}
 	w.CNI = values.CNIEnabled
 	w.Version = values.Proxy.Image.Version
 	if w.Version == "" {
 		w.Version = values.LinkerdVersion
 	}
-	return w, nil
+	return w, values, nil
 }
 
 func configMap(ctx context.Context, c Lister, namespace, name string) (map[string]string, error) {
