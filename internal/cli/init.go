@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 		migrate bool
 		from    string
 		wait    time.Duration
+		drafted draftFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
@@ -35,16 +37,27 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `In a directory without configuration it writes a small example to begin with. With a configuration it checks that the state can be reached and says what is in it.
 Nothing has to be installed: providers are compiled in.
 
+With --from-cluster it writes a whole rollout for what runs in a namespace: certificates and control plane (or a look at the ones that are there), injection in
+waves, a permission for every caller that is certain, gates. What the cluster only hints at is a comment. Nothing is refused until you say so.
+
 With --migrate-state the state is taken from where it was kept before to where the block backend says now, journals included, so that earlier runs can still be
 rolled back. --from names that place: a state file, or kubernetes:NAMESPACE/NAME; without it, it is the state file of the directory. What is there already is
 not overwritten if it belongs to another rollout or is newer. A file that was migrated is kept under the name state.db.migrated.`,
 		Example: `  meshplan init
+  meshplan init --from-cluster shop rollout/
   meshplan init --migrate-state                                to the cluster, after a block backend "kubernetes" was added
   meshplan init --migrate-state --from kubernetes:mesh/shop    back to a file, after the block was removed`,
 		Args: atMost(1), ValidArgsFunction: completeDirs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := directory(args)
 			c := &console{Terminal: a.terminal()}
+			if drafted.from != "" {
+				if migrate {
+					return usageError(cmd, fmt.Errorf("--from-cluster does not go with --migrate-state"))
+				}
+				drafted.in = in
+				return a.draft(cmd, &drafted, dir)
+			}
 			if from != "" && !migrate {
 				return usageError(cmd, fmt.Errorf("--from goes with --migrate-state"))
 			}
@@ -80,6 +93,7 @@ not overwritten if it belongs to another rollout or is newer. A file that was mi
 	in.addState(cmd.Flags())
 	in.addCluster(cmd.Flags())
 	addLockTimeout(cmd, &wait)
+	drafted.add(cmd)
 	cmd.Flags().BoolVar(&migrate, "migrate-state", false, "take the state from where it was kept before")
 	cmd.Flags().StringVar(&from, "from", "", "`place` where it was kept: a file, or kubernetes:NAMESPACE/NAME")
 	return cmd
@@ -196,24 +210,26 @@ const scaffoldName = "main.mesh.hcl"
 
 // scaffold writes an example into a directory without configuration, and reports whether it did.
 func scaffold(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
+	there, err := configured(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("there is no directory %s", dir)
 	}
+	if err != nil || there {
+		return false, err
+	}
+	err = writeNew(filepath.Join(dir, scaffoldName), []byte(example))
+	return err == nil, err
+}
+
+// configured reports whether a directory holds configuration.
+func configured(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false, err
 	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".mesh.hcl") || strings.HasSuffix(e.Name(), ".mesh.hcl.json") {
-			return false, nil
-		}
-	}
-	f, err := os.OpenFile(filepath.Join(dir, scaffoldName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return false, err
-	}
-	_, err = f.WriteString(example)
-	return err == nil, errors.Join(err, f.Close())
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return strings.HasSuffix(e.Name(), ".mesh.hcl") || strings.HasSuffix(e.Name(), ".mesh.hcl.json")
+	}), nil
 }
 
 const example = `# A rollout begins with what it needs, and order comes from references.

@@ -154,7 +154,7 @@ func (s *scene) problems(planning bool) hcl.Diagnostics {
 		}
 	}
 	for i := range s.states {
-		if value := misunderstood(&s.states[i].Template); value != "" && s.spec.workloads == nil {
+		if value := Misunderstood(&s.states[i].Template); value != "" && s.spec.workloads == nil {
 			ds = append(ds, diag.Errorf(CodeMisunderstood, "Annotation means no",
 				"The template of %s says %s: %q. The injector knows only enabled, ingress and disabled and takes anything else for no. Remove the annotation from the template, or set it to \"enabled\" or \"disabled\".",
 				s.states[i].Name, InjectAnnotation, value))

@@ -97,7 +97,7 @@ func ofType(all []providers.Recorded, typeName string) []providers.Recorded {
 
 func notSeen(what string) *hcl.Diagnostic {
 	return diag.Warningf(CodeNotSeen, "Part of the mesh cannot be seen",
-		"The credentials may not list %s, so drift there is not found. \"meshplan rbac\" prints what reading needs.", what)
+		"The credentials may not list %s, so drift there is not found. Give them get and list there.", what)
 }
 
 // namespaces are those that an injection is recorded for, that ask for injection, or that hold a meshed pod, but for the

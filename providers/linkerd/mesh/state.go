@@ -122,9 +122,9 @@ func OptOut(t *corev1.PodTemplateSpec, explicit bool) string {
 	return ""
 }
 
-// misunderstood returns the value of a template's own annotation that the injector takes for no although it is not
+// Misunderstood returns the value of a template's own annotation that the injector takes for no although it is not
 // `disabled`, such as `true`; empty when there is none.
-func misunderstood(t *corev1.PodTemplateSpec) string {
+func Misunderstood(t *corev1.PodTemplateSpec) string {
 	switch value := t.Annotations[InjectAnnotation]; value {
 	case "enabled", "ingress", "disabled":
 		return ""

@@ -50,7 +50,7 @@ func Inspect(ctx context.Context, e env.Env, req providers.InspectRequest) (prov
 	for _, ns := range slices.Sorted(maps.Keys(i.namespaces)) {
 		if err := i.look(ctx, c, ns, defaults); apierrors.IsForbidden(err) {
 			ds = append(ds, diag.Warningf(mesh.CodeNotSeen, "Part of the mesh cannot be seen",
-				"The credentials may not read all of policy and workloads in namespace %s, so drift there is not found. \"meshplan rbac\" prints what reading needs.", ns))
+				"The credentials may not read all of policy and workloads in namespace %s, so drift there is not found. Give them get and list there.", ns))
 		} else if err != nil {
 			return i.out, append(ds, c.Diagnose(err, "list", namespaceRef(ns))...)
 		}
