@@ -80,9 +80,16 @@ func covers(o *mesh.Observation, servers []Server, named []string, own map[strin
 			}
 			taken := ""
 			for _, s := range servers {
-				if own[s.Name] == "" && s.selects(pod, port) {
-					taken = s.Name
+				if own[s.Name] != "" || !s.selects(pod, port) {
+					continue
 				}
+				// A port that has a Server of ours is given up to one that a rollout makes, never to what a stranger put
+				// beside it: the younger one is ignored as long as ours is there.
+				if own[c.name()] != "" && !s.Managed && !s.Created.IsZero() {
+					notes = append(notes, fmt.Sprintf("Server %q selects port %d of %s as well and is ignored: remove it", s.Name, port, w.Name))
+					continue
+				}
+				taken = s.Name
 			}
 			if taken != "" {
 				notes = append(notes, fmt.Sprintf("port %d of %s is left to Server %q", port, w.Name, taken))
