@@ -124,7 +124,7 @@ func TestDraft(t *testing.T) {
 	in.observed.Workloads[4].Blocked = "its update strategy is OnDelete: delete its pods by hand, or use RollingUpdate"
 	in.observed.Workloads[3].Template.Annotations = map[string]string{"linkerd.io/inject": "true"}
 	f = in.facts(sample())
-	f.Mesh = Mesh{Namespace: "linkerd", TrustDomain: "cluster.local", Installed: true, Version: "edge-26.8.3", Tool: "Helm release linkerd-control-plane"}
+	f.Mesh = Mesh{Namespace: "linkerd", TrustDomain: "cluster.local", Installed: true, Version: "edge-26.8.3", Tool: "Helm release linkerd-control-plane", Scheme: "linkerd.io/tls"}
 	f.Existing = []string{"Server payment"}
 	golden.Check(t, "installed", []byte(all(t, f, Charts{Dir: "charts", Context: "prod"})))
 

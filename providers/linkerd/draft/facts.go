@@ -23,6 +23,8 @@ type Mesh struct {
 	// Installed says that there is one; Version and Tool (`Helm release linkerd-control-plane`, or empty) describe it.
 	Installed     bool
 	Version, Tool string
+	// Scheme is that of the issuer's Secret, `linkerd.io/tls` or `kubernetes.io/tls`.
+	Scheme string
 }
 
 // Workload is a workload that can be meshed.

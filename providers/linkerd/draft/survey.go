@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
@@ -108,6 +109,18 @@ func control(ctx context.Context, c *kube.Cluster, e env.Env) (m Mesh, cni bool,
 		return m, want.CNI, nil
 	}
 	m.Installed, m.Version = true, want.Version
+	text, _, _ := unstructured.NestedString(config.Object, "data", "values")
+	var values struct {
+		Identity struct {
+			Issuer struct {
+				Scheme string `json:"scheme"`
+			} `json:"issuer"`
+		} `json:"identity"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
+		return m, false, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", e.Namespace(), err)
+	}
+	m.Scheme = values.Identity.Issuer.Scheme
 	switch release := config.GetAnnotations()["meta.helm.sh/release-name"]; {
 	case config.GetAnnotations()[kube.AnnotationOwner] != "":
 		m.Tool = "another rollout of meshplan"

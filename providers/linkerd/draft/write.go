@@ -108,7 +108,7 @@ func controlPlane(f Facts, c Charts) []byte {
 	if !f.Mesh.Installed {
 		t.remark("", "The control plane. Both private keys are made during apply and never leave the cluster.")
 		t.line("")
-		t.WriteString(install(f, c, ""))
+		t.WriteString(install(f, c))
 		return []byte(t.String())
 	}
 	owner := f.Mesh.Tool
@@ -119,15 +119,15 @@ func controlPlane(f Facts, c Charts) []byte {
 	t.line("\ndata \"linkerd_check\" \"control_plane\" {}\n\ndata \"linkerd_certificates\" \"mesh\" {}\n")
 	t.remark("", "To take it over, remove the comment signs, name the version of the charts that is installed, and look at the plan with care: it should adopt and not change. Then take its former owner out of the way.")
 	t.line("#")
-	t.commented(install(f, c, "adopt"))
+	t.commented(string(hclwrite.Format([]byte(install(f, c)))))
 	return []byte(t.String())
 }
 
-// install are the blocks of a control plane. adopt is the word for what exists, or empty.
-func install(f Facts, c Charts, adopt string) string {
+// install are the blocks of a control plane: a new one, or one that is there and taken over with the certificates that it has.
+func install(f Facts, c Charts) string {
 	t := &text{}
 	exists := ""
-	if adopt != "" {
+	if f.Mesh.Installed {
 		exists = "  on_exists = \"adopt\"\n"
 	}
 	source := func(chart string) string {
@@ -140,11 +140,28 @@ func install(f Facts, c Charts, adopt string) string {
 	t.line("resource \"kubernetes_namespace\" \"linkerd\" {\n  name = %s\n%s\n  labels = {", namespace, exists)
 	t.line("    \"linkerd.io/is-control-plane\" = \"true\"\n    \"config.linkerd.io/admission-webhooks\" = \"disabled\"\n    \"linkerd.io/control-plane-ns\" = %s\n  }", namespace)
 	t.line("  annotations = {\n    \"linkerd.io/inject\" = \"disabled\"\n  }\n}\n")
-	t.line("resource \"linkerd_trust_anchor\" \"root\" {\n  namespace = kubernetes_namespace.linkerd.name\n%s  validity = \"3650d\"\n  renew_before = \"180d\"\n}\n", exists)
-	t.line("resource \"linkerd_identity_issuer\" \"mesh\" {\n  namespace = kubernetes_namespace.linkerd.name\n%s  trust_anchor = linkerd_trust_anchor.root\n  validity = \"365d\"\n  renew_before = \"60d\"\n}\n", exists)
+	if f.Mesh.Installed {
+		t.line("data \"kubernetes_object\" \"trust_roots\" {\n  api_version = \"v1\"\n  kind = \"ConfigMap\"\n  namespace = %s\n  name = \"linkerd-identity-trust-roots\"\n}\n", namespace)
+		t.line("resource \"linkerd_trust_anchor\" \"root\" {\n  mode = \"pem\"\n  pem = data.kubernetes_object.trust_roots.object.data[\"ca-bundle.crt\"]\n}\n")
+		scheme := ""
+		if f.Mesh.Scheme == "linkerd.io/tls" {
+			scheme = "  scheme = \"linkerd.io/tls\"\n"
+		}
+		t.line("resource \"linkerd_identity_issuer\" \"mesh\" {\n  mode = \"secret\"\n%s  namespace = kubernetes_namespace.linkerd.name\n  trust_anchor = linkerd_trust_anchor.root\n}\n", scheme)
+	} else {
+		t.line("resource \"linkerd_trust_anchor\" \"root\" {\n  namespace = kubernetes_namespace.linkerd.name\n  validity = \"3650d\"\n  renew_before = \"180d\"\n}\n")
+		t.line("resource \"linkerd_identity_issuer\" \"mesh\" {\n  namespace = kubernetes_namespace.linkerd.name\n  trust_anchor = linkerd_trust_anchor.root\n  validity = \"365d\"\n  renew_before = \"60d\"\n}\n")
+	}
 	t.line("resource \"linkerd_crds\" \"linkerd\" {\n%s  namespace = kubernetes_namespace.linkerd.name\n%s}\n", source("linkerd-crds"), exists)
-	t.line("resource \"linkerd_control_plane\" \"linkerd\" {\n%s  namespace = kubernetes_namespace.linkerd.name\n%s", source("linkerd-control-plane"), exists)
-	t.line("\n  trust_anchors_pem = linkerd_trust_anchor.root.bundle_pem\n  issuer = linkerd_identity_issuer.mesh\n\n  # Everybody may talk to everybody until the policies say otherwise.\n  default_inbound_policy = \"all-unauthenticated\"\n\n  depends_on = [linkerd_crds.linkerd]\n}\n")
+	t.line("resource \"linkerd_control_plane\" \"linkerd\" {\n%s  namespace = kubernetes_namespace.linkerd.name\n%s\n  trust_anchors_pem = linkerd_trust_anchor.root.bundle_pem\n  issuer = linkerd_identity_issuer.mesh",
+		source("linkerd-control-plane"), exists)
+	if f.Mesh.Scheme == "linkerd.io/tls" {
+		t.line("  issuer_certificate_pem = linkerd_identity_issuer.mesh.certificate_pem")
+	}
+	if !f.Mesh.Installed {
+		t.line("\n  # Everybody may talk to everybody until the policies say otherwise.\n  default_inbound_policy = \"all-unauthenticated\"")
+	}
+	t.line("\n  depends_on = [linkerd_crds.linkerd]\n}\n")
 	if c.Dir == "" {
 		t.line("variable \"chart_repository\" {\n  type = string\n  default = %s\n  description = \"Repository of Linkerd's charts.\"\n}\n", quote(repository))
 		t.line("variable \"chart_version\" {\n  type = string\n  default = %s\n  description = \"Version of Linkerd's charts.\"\n}", quote(chartVersion))
@@ -217,12 +234,13 @@ func verify(f Facts) []byte {
 	if len(f.Workloads) > 0 && f.Refused == "" {
 		name := strings.Trim(label(f.Namespace), `"`)
 		t.line("\nresource \"linkerd_gate\" \"meshed\" {\n  expect = \"meshed\"\n  namespace = linkerd_injection.%s.namespace", name)
+		workloads := ""
 		if !f.Whole {
-			t.line("  workloads = linkerd_injection.%s.workloads", name)
+			workloads = "  workloads = linkerd_injection." + name + ".workloads\n"
 		}
-		t.line("  triggers = { meshed = linkerd_injection.%s.meshed }\n}\n", name)
+		t.line("%s  triggers = { meshed = linkerd_injection.%s.meshed }\n}\n", workloads, name)
 		t.remark("", "Beyond audit, traffic must be encrypted before it is required to be.")
-		t.line("resource \"linkerd_gate\" \"encrypted\" {\n  enabled = var.enforcement != \"audit\"\n\n  expect = \"mtls\"\n  namespace = %s\n  window = \"1m\"\n  min_requests = var.min_requests\n  triggers = { meshed = linkerd_gate.meshed.result }\n}\n", quote(f.Namespace))
+		t.line("resource \"linkerd_gate\" \"encrypted\" {\n  enabled = var.enforcement != \"audit\"\n\n  expect = \"mtls\"\n  namespace = %s\n%s  window = \"1m\"\n  min_requests = var.min_requests\n  triggers = { meshed = linkerd_gate.meshed.result }\n}\n", quote(f.Namespace), workloads)
 		t.line("output \"meshed\" {\n  description = \"Workloads with a proved proxy in every pod\"\n  value = linkerd_gate.meshed.result\n}")
 	}
 	if f.Mesh.Installed {
