@@ -68,6 +68,9 @@ func (e *Engine) Apply(ctx context.Context, c *config.Config, p *plans.Plan, o A
 
 func (e *Engine) applyLocked(ctx context.Context, session state.Session, c *config.Config, p *plans.Plan, o ApplyOptions) (*Result, hcl.Diagnostics) {
 	started := e.options.Now()
+	if len(p.Unread) > 0 && p.Mode != plans.RefreshOnly {
+		return nil, hcl.Diagnostics{diag.Errorf(CodeIncomplete, "Plan is incomplete", "%s could not be read when the plan was made. Plan again.", listed(p.Unread))}
+	}
 	snap, err := session.Snapshot(ctx)
 	if err != nil {
 		return nil, stateError(err)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -258,8 +259,12 @@ func TestKilledAtEveryBoundary(t *testing.T) {
 	}
 }
 
-// TestRollbackUnderKills does as TestRollbackRestoresTheFormerWorld, and kills every run at a boundary of its own.
+// TestRollbackUnderKills does as TestRollbackRestoresTheFormerWorld, and kills every run at boundaries of its own.
 func TestRollbackUnderKills(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	if former := checks.String(); os.Getenv("MESHPLAN_CHAOS") == "" && checks.Set("20") == nil {
+		defer checks.Set(former)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		r := openRig(t, temporary(t))
 		dead := cuttable(r)
@@ -311,7 +316,7 @@ func TestRollbackUnderKills(t *testing.T) {
 		second, after := last(), maps.Clone(inputs(r))
 		check := func(what string, want map[string]string) {
 			if got := inputs(r); !maps.Equal(got, want) {
-				t.Fatalf("%s: %v, want %v", what, got, want)
+				t.Fatalf("%s: %v, want %v\n%s", what, got, want, told(r))
 			}
 		}
 		kill("rollback", backward(first))
@@ -321,4 +326,32 @@ func TestRollbackUnderKills(t *testing.T) {
 		kill("rollback again", backward(first))
 		check("after the second rollback", before)
 	})
+}
+
+// told tells what the journal knows: steps of one check are carried out in an order of their own, so a failure has to be
+// understood from what it leaves.
+func told(r *rig) string {
+	var b strings.Builder
+	runs, err := r.store.Runs(context.Background())
+	if err != nil {
+		return err.Error()
+	}
+	for _, run := range runs {
+		j, err := r.store.Journal(context.Background(), run.ID)
+		if err != nil {
+			return err.Error()
+		}
+		fmt.Fprintf(&b, "run %d (%s) %s\n", run.ID, run.Mode, run.Result)
+		for _, s := range j.Steps {
+			in := s.Intent
+			fmt.Fprintf(&b, "  %d %s %s from %s deposes %q gone %v planned %.60q", in.Step, in.Op, in.Addr, in.From, in.Deposes, in.Gone, in.Planned)
+			if s.Outcome == nil {
+				b.WriteString(": unknown\n")
+			} else {
+				fmt.Fprintf(&b, ": failed %v, recorded %v\n", s.Outcome.Failed, s.Outcome.After != nil)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "records: %s\n", recorded(r))
+	return b.String()
 }

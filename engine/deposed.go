@@ -66,6 +66,9 @@ func (p *planner) planFormer(ctx context.Context) {
 			continue
 		}
 		rec, now := p.records[a], p.changes[a.Current()]
+		if rec.failed {
+			continue
+		}
 		if now != nil && now.Revives == a.Deposed {
 			continue
 		}

@@ -132,6 +132,8 @@ const (
 	CodeStale diag.Code = "plan.stale"
 	// CodeForeign: the plan belongs to another state, configuration or cluster.
 	CodeForeign diag.Code = "plan.foreign"
+	// CodeIncomplete: something could not be read when the plan was made, so it is not applied.
+	CodeIncomplete diag.Code = "plan.incomplete"
 	// CodeProviderBug: a provider broke its contract, for instance by applying another value than it planned.
 	CodeProviderBug diag.Code = "provider.inconsistent"
 	// CodeLocked: another process holds the state's lock.

@@ -51,8 +51,8 @@ func (c *planned) claims() bool {
 }
 
 // Plan compares the configuration with state and system and says what would be done. It never writes. With errors the
-// plan is nil, or incomplete and marked so by the diagnostics: who looks for drift (RefreshOnly) gets what could be read,
-// and plans.Plan.Unread names the rest.
+// plan is nil, or incomplete: objects that could not be read are left out, and plans.Plan.Unread names them. Such a plan
+// can be shown but not applied.
 func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*plans.Plan, hcl.Diagnostics) {
 	snap, err := e.store.Snapshot(ctx)
 	if err != nil {
@@ -127,11 +127,9 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 	started := p.engine.options.Now()
 	p.engine.emit(RefreshStarted{Total: len(p.records)})
 	more = p.refresh(ctx, func(rec *record) bool { return !rec.provider.dynamic })
-	if p.o.Mode == plans.RefreshOnly {
-		p.unread, more = more, nil
-		p.plan.Unread = p.failed()
+	if ds = append(ds, p.withoutUnread(more)...); ds.HasErrors() {
+		return ds
 	}
-	ds = append(ds, more...)
 	p.plan.Drift = p.drift()
 	p.engine.emit(RefreshDone{Total: len(p.records), Drifted: len(p.plan.Drift), Elapsed: p.engine.options.Now().Sub(started)})
 	if p.o.Mode != plans.RefreshOnly {
@@ -139,6 +137,20 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		ds = append(ds, p.importObjects(ctx)...)
 	}
 	return ds
+}
+
+// withoutUnread takes the findings about single objects that could not be read out of those of a refresh: the plan goes on
+// without these objects, can be looked at, and cannot be applied. A rollback needs all objects, and when none can be read
+// there is nothing to look at.
+func (p *planner) withoutUnread(ds hcl.Diagnostics) hcl.Diagnostics {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failed := p.failed()
+	if !ds.HasErrors() || p.o.Mode == plans.Rollback || p.o.Mode != plans.RefreshOnly && len(failed) == len(p.records) {
+		return ds
+	}
+	p.unread, p.plan.Unread = append(p.unread, ds...), failed
+	return nil
 }
 
 // run makes the changes, their order and the outputs.
@@ -365,8 +377,9 @@ func (p *planner) visitResource(ctx context.Context, r *resource) error {
 func (p *planner) planNode(ctx context.Context, i *instance) error {
 	var c *planned
 	var ds hcl.Diagnostics
+	rec := p.records[i.addr]
 	switch {
-	case p.wanted != nil && !p.wanted[i.addr]:
+	case p.wanted != nil && !p.wanted[i.addr], rec != nil && rec.failed:
 		c = p.leaveAlone(i)
 	case i.res.source != nil:
 		c, ds = p.planData(ctx, i)

@@ -334,6 +334,10 @@ func (p *planner) planRemovals(ctx context.Context) {
 			continue
 		}
 		rec := p.records[a]
+		if rec.failed { // not read: it stays until it is
+			p.changes[a] = p.leaveRecord(a)
+			continue
+		}
 		r := p.resources[a.Resource]
 		reason := plans.BecauseNoConfig
 		switch {

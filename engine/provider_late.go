@@ -38,7 +38,7 @@ func (p *planner) visitProvider(ctx context.Context, prov *provider) hcl.Diagnos
 	if p.o.NoRefresh {
 		return ds
 	}
-	return append(ds, p.refresh(ctx, func(rec *record) bool { return rec.provider == prov })...)
+	return append(ds, p.withoutUnread(p.refresh(ctx, func(rec *record) bool { return rec.provider == prov }))...)
 }
 
 // recordsNeed refuses a plan that would have to look at recorded objects through a provider that is not configured.

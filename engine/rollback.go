@@ -275,18 +275,22 @@ func (r *rollback) formerResource(a addr.Instance, prov *provider, t providers.R
 // leaveOthers adds the records that the runs did not touch: they carry order between those that they did.
 func (r *rollback) leaveOthers() {
 	for _, a := range sortedKeys(r.records) {
-		if r.changes[a] != nil || a.Deposed != "" {
-			continue
+		if r.changes[a] == nil && a.Deposed == "" {
+			r.changes[a] = r.leaveRecord(a)
 		}
-		rec := r.records[a]
-		v := rec.live
-		if p, ok := r.providers[rec.Record.Provider]; ok {
-			if t := p.types()[a.Type]; t != nil {
-				v = t.Schema().Block.MarkSensitive(v)
-			}
-		}
-		c := &plans.Change{Addr: a, Action: plans.NoOp, Provider: rec.Record.Provider, Before: v, After: v, DependsOn: rec.DependsOn, Protected: rec.Protected,
-			CreateBeforeDestroy: rec.CreateFirst, PreviousAddr: rec.from, PriorPrivate: rec.private, Revision: rec.Revision}
-		r.changes[a] = &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
 	}
+}
+
+// leaveRecord leaves an instance as it is recorded.
+func (p *planner) leaveRecord(a addr.Instance) *planned {
+	rec := p.records[a]
+	v := rec.live
+	if prov, ok := p.providers[rec.Record.Provider]; ok {
+		if t := prov.types()[a.Type]; t != nil {
+			v = t.Schema().Block.MarkSensitive(v)
+		}
+	}
+	c := &plans.Change{Addr: a, Action: plans.NoOp, Provider: rec.Record.Provider, Before: v, After: v, DependsOn: rec.DependsOn, Protected: rec.Protected,
+		CreateBeforeDestroy: rec.CreateFirst, PreviousAddr: rec.from, PriorPrivate: rec.private, Revision: rec.Revision}
+	return &planned{Change: c, newDeps: rec.DependsOn, oldDeps: rec.DependsOn}
 }

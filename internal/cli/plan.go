@@ -57,6 +57,11 @@ credentials that can only read are enough.`,
 			defer sig.release()
 			p, more := w.plan(c, sig, &plan, options)
 			ds = append(ds, more...)
+			if p != nil && len(p.Unread) > 0 && !sig.seen() {
+				if err := c.plan(p); err != nil {
+					return err
+				}
+			}
 			if p == nil || ds.HasErrors() {
 				return exitWith(c.stopped(sig, ds))
 			}

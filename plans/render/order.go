@@ -48,6 +48,9 @@ func symbol(c *plans.Change) string {
 // CountLine returns the line that sums a plan up, the same in every format: scripts look for it.
 func CountLine(p *plans.Plan) string {
 	if p.Empty() {
+		if len(p.Unread) > 0 {
+			return "No changes of what could be read."
+		}
 		return "No changes."
 	}
 	n := p.Counts()

@@ -326,6 +326,13 @@ func (t *textWriter) foot(p *plans.Plan, gs []group) {
 	if n := p.Counts().Forget; n > 0 {
 		t.line("%s: the record goes, the object stays.", plural(n, "object")+" to forget")
 	}
+	if len(p.Unread) > 0 {
+		t.line("%s", t.o.Paint.Yellow("Could not be read, so this plan is incomplete and cannot be applied:"))
+		for _, a := range p.Unread {
+			t.line("  ! %s", oneLine(a.String()))
+		}
+		t.line("")
+	}
 	t.line("%s", t.o.Paint.Bold(CountLine(p)))
 	if n := recordSteps(p); n > 0 && p.Empty() {
 		t.line("The next apply brings %s up to date (dependencies, settings, marks). No object changes.", plural(n, "record"))
