@@ -109,7 +109,7 @@ func (w *world) refresh(ctx context.Context, choose func(*record) bool) hcl.Diag
 		if !choose(rec) {
 			continue
 		}
-		ds = append(ds, add(rec, providers.ReadRequest{Owner: w.owner(a), Value: rec.sealed.Plain, Private: rec.Private, Unresolved: rec.unresolved})...)
+		ds = append(ds, add(rec, providers.ReadRequest{Owner: w.owner(a), Value: rec.sealed.Plain, Private: rec.Private, Unresolved: rec.unnamed})...)
 	}
 	var mu sync.Mutex // guards ds while the batches run
 	var wg sync.WaitGroup
@@ -211,6 +211,8 @@ func (w *world) adoptUnresolved() (ds hcl.Diagnostics) {
 			continue
 		}
 		rec.unresolved = true
+		// A deletion makes nothing: the recorded object is looked up as always, whatever mark it bears.
+		rec.unnamed = rec.unnamed || rec.Revision == 0 || in.Op != plans.OpDelete.String()
 		if in.Addr != rec.Addr && rec.marked.IsZero() {
 			rec.marked = in.Addr.Current()
 		}

@@ -360,7 +360,7 @@ func (s *stepRun) resume(ctx context.Context, t providers.ResourceType, rec *rec
 	if rec == nil || !rec.unresolved || s.c.Adopted {
 		return nil
 	}
-	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: rec.sealed.Plain, Private: rec.Private, Unresolved: true}})
+	got, ds := t.Read(ctx, []providers.ReadRequest{{Owner: req.Owner, Value: rec.sealed.Plain, Private: rec.Private, Unresolved: rec.unnamed}})
 	if ds.HasErrors() || len(got) != 1 {
 		return ds
 	}

@@ -102,7 +102,8 @@ type record struct {
 	live     cty.Value // after refreshing; may carry marks; null when the object is gone
 	// private is what the provider knows of the live object.
 	private    []byte
-	unresolved bool
+	unresolved bool          // a write was begun whose outcome is unknown
+	unnamed    bool          // that write may have made what the record does not name
 	failed     bool          // could not be read: the record stays in force
 	from       addr.Instance // where it is stored, when this plan moves it; zero otherwise
 	relinked   bool          // its dependencies have moved

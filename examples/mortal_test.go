@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +19,12 @@ import (
 
 // The test binary is meshplan when envDeath is set, and kills itself as kill -9 does when it comes to a boundary of the
 // state for the n-th time: "3 after intent", or "17" for whatever boundary is the seventeenth. envBoundaries names a
-// file that lists the boundaries it has passed.
+// file that lists the boundaries it has passed. With envFull the process does not die there, but no file can grow any
+// more from there on, as on a full disk.
 const (
 	envDeath      = "MESHPLAN_TEST_DEATH"
 	envBoundaries = "MESHPLAN_TEST_BOUNDARIES"
+	envFull       = "MESHPLAN_TEST_FULL"
 )
 
 // forever is a death that no run lives to see.
@@ -50,7 +53,14 @@ func mortal(at, list string) int {
 		if name != "" && name != boundary {
 			return
 		}
-		if left--; left == 0 {
+		left--
+		switch {
+		case left == 0 && os.Getenv(envFull) != "":
+			signal.Ignore(syscall.SIGXFSZ)
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}); err != nil {
+				panic(err)
+			}
+		case left == 0:
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // nothing more happens, not even until the signal is there
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -62,8 +63,9 @@ func codeOf(ds hcl.Diagnostics) int {
 
 // codeOfRun returns the exit code of a run that began.
 func codeOfRun(r *engine.Result, ds hcl.Diagnostics) int {
+	lost := slices.ContainsFunc(ds, func(d *hcl.Diagnostic) bool { return diag.CodeOf(d) == engine.CodeLost })
 	switch {
-	case r.Outcome == state.Interrupted:
+	case r.Outcome == state.Interrupted && !lost: // a lost lock stops a run as well, and nobody has asked for that
 		return exitInterrupted
 	case r.Outcome != state.Succeeded || len(r.Failed) > 0 || ds.HasErrors():
 		return exitPartly
