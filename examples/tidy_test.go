@@ -3,6 +3,7 @@ package examples
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -31,5 +32,39 @@ func TestExamplesAreFormattedAndValid(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no example has a configuration")
+	}
+}
+
+// TestExamplesAreRun finds a test for every example: that what it says can be carried out is worth more than that it is
+// valid.
+func TestExamplesAreRun(t *testing.T) {
+	tests, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range tests {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	dirs, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, d := range dirs {
+		if !d.IsDir() || d.Name() == "testdata" {
+			continue
+		}
+		found++
+		if !strings.Contains(all.String(), `"`+d.Name()) {
+			t.Errorf("no test opens the example %s", d.Name())
+		}
+	}
+	if found < 3 {
+		t.Errorf("there are %d examples", found)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/docs"
 	"github.com/meshplan/meshplan/internal/explain"
 )
@@ -87,6 +88,7 @@ func (a *app) markdownPages(root *cobra.Command) (map[string]string, error) {
 		pages["commands/"+strings.ReplaceAll(c.CommandPath(), " ", "_")+".md"] = b.String()
 		return err
 	})
+	pages["backends.md"] = docs.Backends(backend.Schemas())
 	guides := ""
 	for _, g := range docs.Guides() {
 		pages["guides/"+g.Name+".md"] = g.Text
@@ -98,7 +100,7 @@ func (a *app) markdownPages(root *cobra.Command) (map[string]string, error) {
 		fmt.Fprintf(&codes, "\n## %s\n\n%s\n\n%s\n", p.Code, p.Meaning, p.Mend)
 	}
 	pages["codes.md"] = codes.String()
-	pages["README.md"] += "\n## Guides\n\n" + guides + "\n## More\n\n- [Commands](commands/meshplan.md)\n- [Codes of errors and warnings](codes.md)\n"
+	pages["README.md"] += "\n## Guides\n\n" + guides + "\n## More\n\n- [Backends of the state](backends.md)\n- [Commands](commands/meshplan.md)\n- [Codes of errors and warnings](codes.md)\n"
 	return pages, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/meshplan/meshplan/internal/docs"
 )
 
@@ -38,7 +40,7 @@ func TestGuides(t *testing.T) {
 					}
 				case "hcl":
 					blocks++
-					checkBlockOfGuide(t, m[2])
+					checkExample(t, m[2])
 				}
 			}
 			for _, m := range inline.FindAllStringSubmatch(fenced.ReplaceAllString(g.Text, ""), -1) {
@@ -87,9 +89,53 @@ func checkCommand(t *testing.T, line string) {
 	}
 }
 
-func checkBlockOfGuide(t *testing.T, text string) {
+// TestPreCommitHooks checks the hooks that other repositories use.
+func TestPreCommitHooks(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", ".pre-commit-hooks.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []struct{ ID, Entry, Files string }
+	if err := yaml.Unmarshal(b, &hooks); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range hooks {
+		checkCommand(t, h.Entry)
+		if files, err := regexp.Compile(h.Files); err != nil || !files.MatchString("a/main.mesh.hcl") || files.MatchString("main.hcl") {
+			t.Errorf("%s is for the files %q, %v", h.ID, h.Files, err)
+		}
+	}
+	if len(hooks) != 2 {
+		t.Errorf("there are %d hooks", len(hooks))
+	}
+}
+
+// TestExampleOfEveryType holds the example of every type to the same.
+func TestExampleOfEveryType(t *testing.T) {
+	for _, p := range (&app{registry: builtin}).catalog() {
+		for _, typ := range p.Types {
+			t.Run(typ.Title(), func(t *testing.T) {
+				text := strings.Trim(typ.Schema.Example, "\n") + "\n"
+				if !strings.Contains(text, fmt.Sprintf("%s %q", typ.Keyword(), typ.Name)) {
+					t.Errorf("the example does not use the type:\n%s", text)
+				}
+				checkExample(t, text)
+			})
+		}
+	}
+}
+
+var fileRead = regexp.MustCompile(`\bfile\("([\w.-]+)"\)`)
+
+// checkExample checks that a configuration is formatted, and valid without a warning. Files that it reads are there.
+func checkExample(t *testing.T, text string) {
 	t.Helper()
 	dir := t.TempDir()
+	for _, m := range fileRead.FindAllStringSubmatch(text, -1) {
+		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

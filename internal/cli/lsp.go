@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/lsp"
 )
@@ -23,7 +24,8 @@ formatting. It reads configuration only: no state, no cluster, no network, and i
 		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			orderly, err := lsp.Serve(cmd.Context(), a.in, a.out, lsp.Options{
-				Catalog: a.catalog,
+				Catalog:  a.catalog,
+				Backends: backend.Schemas(),
 				Check: func(ctx context.Context, cfg *config.Config) hcl.Diagnostics {
 					return a.validate(ctx, cmd, cfg, &inputFlags{})
 				},

@@ -291,6 +291,7 @@ func TestEditor(t *testing.T) {
 			"output \"x\" {\n  value = up|\n}\n":                                     {"upper"},
 			"output \"x\" {\n  value = [for p in local.|\n":                          {"door", "twice"},
 			"resource \"linkerd_server\" \"x\" {\n  depends_on = [kub|]\n}\n":        {"kubernetes_namespace.shop"},
+			"meshplan {\n  backend \"kubernetes\" {\n    |":                          {"namespace", "encryption"},
 			"provider \"|":              {"linkerd"},
 			"meshplan {\n  backend \"|": {"kubernetes"},
 			"resource \"kubernetes_manifest\" \"x\" {\n  manifest = {\n    a = 1 # 🚪\n  }\n  |":            {"on_destroy"},

@@ -53,7 +53,7 @@ func (g Guide) Plain() string {
 		case code:
 			out.WriteString("    " + l)
 		default:
-			if item(l) {
+			if item(l) && !strings.HasSuffix(out.String(), "\n\n") {
 				out.WriteByte('\n') // a paragraph of its own
 			}
 			out.WriteString(strings.ReplaceAll(l, "**", ""))

@@ -31,6 +31,17 @@ func Markdown(catalog []Provider) map[string]string {
 	return out
 }
 
+// Backends returns a page about the backends of the state, by the labels of their blocks.
+func Backends(schemas map[string]*schema.Block) string {
+	var b strings.Builder
+	b.WriteString("# Backends\n\nWhere the state is kept is said by a block `backend` in the block `meshplan`. Without one it is a file in the directory.\n\n")
+	for _, name := range slices.Sorted(maps.Keys(schemas)) {
+		fmt.Fprintf(&b, "## `backend \"%s\"`\n\n", name)
+		markdownBlock(&b, schemas[name], 3, "Arguments")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
 func pathOf(t Type) string {
 	if t.Data {
 		return "data-sources/" + t.Name + ".md"

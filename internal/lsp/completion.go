@@ -189,8 +189,9 @@ func (c *completer) labels() {
 			}
 		}
 	case len(c.blocks) == 1 && c.blocks[0].kind == "meshplan" && c.header.kind == "backend":
-		named("local", "A file on this machine.")
-		named("kubernetes", "Secrets and a Lease in a cluster.")
+		for _, name := range slices.Sorted(maps.Keys(c.workspace.options.Backends)) {
+			named(name, "")
+		}
 	case len(c.blocks) > 0:
 	case c.header.kind == "provider":
 		for _, p := range c.workspace.catalog() {

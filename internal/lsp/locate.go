@@ -127,6 +127,13 @@ func (w *workspace) content(path []header) (b *schema.Block, about string, ok bo
 	}
 	for i := 1; i < len(path); i++ {
 		h := path[i]
+		if i == 1 && h.kind == "backend" && path[0].kind == "meshplan" {
+			if len(h.labels) == 0 || w.options.Backends[h.labels[0]] == nil {
+				return nil, "", false
+			}
+			b, about = w.options.Backends[h.labels[0]], "Where the state is kept."
+			continue
+		}
 		if h.kind == "dynamic" && len(h.labels) > 0 && b.Blocks[h.labels[0]] != nil {
 			inner := b.Blocks[h.labels[0]]
 			b, about = dynamic(inner), "Makes blocks "+h.labels[0]+" from the elements of a collection."

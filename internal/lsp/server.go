@@ -15,12 +15,15 @@ import (
 
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/docs"
+	"github.com/meshplan/meshplan/internal/schema"
 )
 
 // Options say what the server knows. Check and Catalog must be there.
 type Options struct {
 	// Catalog returns what the providers declare. It is called once, when it is needed.
 	Catalog func() []docs.Provider
+	// Backends are what backend blocks may hold, by their labels.
+	Backends map[string]*schema.Block
 	// Check does what `meshplan validate` does with a configuration that was loaded without errors.
 	Check func(context.Context, *config.Config) hcl.Diagnostics
 	// Version of the program, for required_version and for the editor's log.

@@ -1,9 +1,6 @@
 package lsp
 
-import (
-	"context"
-	"path/filepath"
-)
+import "context"
 
 func (s *server) didOpen(_ context.Context, p didOpenParams) (any, error) {
 	path, ok := toPath(p.TextDocument.URI)
@@ -47,6 +44,3 @@ func (s *server) didChangeWatchedFiles(context.Context, watchedFilesParams) (any
 	s.workspace.changed()
 	return nil, nil
 }
-
-// directoryOf is where the module of a document lies.
-func directoryOf(d *document) string { return filepath.Dir(d.path) }
