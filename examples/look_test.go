@@ -29,7 +29,7 @@ func lookAtTheMesh(w *workspace) {
 	contains(t, svg, svg.stdout, "<svg ", "shop/deployment/paymentservice")
 	policy := w.must(0, "linkerd", "policy", "-n", "shop")
 	contains(t, policy, words(policy.stdout), "shop deployment/paymentservice 8080 yes paymentservice-http deny no deployment/tripservice")
-	mtls := w.must(0, "linkerd", "mtls", "--window", "2s", "--require", "1")
+	mtls := w.must(0, "linkerd", "mtls", "-n", "shop", "--window", "2s", "--require", "1")
 	contains(t, mtls, words(mtls.stdout), "100%")
 	contains(t, mtls, w.must(0, "linkerd", "mtls", "--format", "md").stdout, "# Mesh compliance", "| deployment/paymentservice | 8080 |")
 	contains(t, mtls, w.must(0, "linkerd", "mtls", "--format", "html").stdout, "<!doctype html>", "<svg ")

@@ -11,5 +11,5 @@ resource "linkerd_injection" "shop" {
     timeout = "5m"
   }
 
-  depends_on = [kubernetes_manifest.shop]
+  depends_on = [kubernetes_manifest.shop, linkerd_extension.viz]
 }

@@ -19,3 +19,17 @@ resource "linkerd_control_plane" "linkerd" {
 
   depends_on = [linkerd_crds.linkerd]
 }
+
+# Dashboard, metrics and tap. It comes before the proxies of the services, so that these can be tapped.
+
+resource "kubernetes_namespace" "viz" {
+  name = "linkerd-viz"
+}
+
+resource "linkerd_extension" "viz" {
+  name       = "viz"
+  path       = var.repository == null ? "charts/linkerd-viz" : null
+  repository = var.repository
+  version    = var.chart_version
+  namespace  = kubernetes_namespace.viz.name
+}

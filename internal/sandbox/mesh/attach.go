@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 
@@ -23,6 +24,7 @@ type connections struct {
 	world                            *world
 	admin                            *admin
 	injector, spValidator, validator *webhook
+	tap, tapInjector                 *webhook // of the extension viz
 }
 
 // Attach starts the stand-ins of a sandbox. They stop with ctx.
@@ -48,6 +50,8 @@ func Attach(ctx context.Context, config *rest.Config) (cluster.Network, error) {
 		injector:    newWebhook(ctx, w, "linkerd-proxy-injector", in.review),
 		spValidator: newWebhook(ctx, w, "linkerd-sp-validator", validateServiceProfile),
 		validator:   newWebhook(ctx, w, "linkerd-policy-validator", validatePolicy),
+		tap:         newServer(ctx, w, "tap", http.HandlerFunc(serveTap)),
+		tapInjector: newWebhook(ctx, w, "tap-injector", w.reviewTap),
 	}
 	if err := k.run(ctx); err != nil {
 		return nil, err
@@ -89,6 +93,12 @@ func (n *connections) at(p *corev1.Pod, port int, client netip.Addr) (func(net.C
 	type listener struct {
 		component string
 		port      int
+	}
+	switch (listener{vizComponentOf(p), port}) {
+	case listener{componentTap, 8089}:
+		return n.tap.listener.Hand, true
+	case listener{componentTapInjector, 8443}:
+		return n.tapInjector.listener.Hand, true
 	}
 	switch (listener{componentOf(p), port}) {
 	case listener{componentInjector, 8443}:

@@ -13,6 +13,11 @@
 //	identity                                              9990  issuer_cert_ttl_seconds
 //	any pod with a container linkerd-proxy                4191  the proxy's admin server, plain or TLS
 //
+// Of the extension viz (labels linkerd.io/extension=viz and component):
+//
+//	tap                                                   8089  the aggregated API tap.linkerd.io, its discovery alone
+//	tap-injector                                          8443  the mutating webhook that makes proxies ready for tap
+//
 // Beside answering they act: identity writes events when the issuer Secret changes, the policy controller writes the
 // status of routes, and proxies carry the traffic that ConfigMaps named mesh-traffic describe (see traffic.go).
 //

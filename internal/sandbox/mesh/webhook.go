@@ -25,12 +25,17 @@ type webhook struct{ listener *handover.Listener }
 
 // newWebhook starts the server of a Service whose certificate is in the Secret <service>-k8s-tls.
 func newWebhook(ctx context.Context, w *world, service string, answer review) *webhook {
+	return newServer(ctx, w, service, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		serveReview(rw, r, controlPlaneOf(r.TLS.ServerName), answer)
+	}))
+}
+
+// newServer starts a server that the API server calls, for the same kind of Service.
+func newServer(ctx context.Context, w *world, service string, answer http.Handler) *webhook {
 	h := &webhook{listener: handover.New()}
 	srv := &http.Server{
 		ErrorLog: log.New(io.Discard, "", 0), // a client that refuses the certificate is the expected failure
-		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			serveReview(rw, r, controlPlaneOf(r.TLS.ServerName), answer)
-		}),
+		Handler:  answer,
 		TLSConfig: &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return w.servingPair(controlPlaneOf(hello.ServerName), service+"-k8s-tls")
 		}},

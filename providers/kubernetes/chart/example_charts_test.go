@@ -43,6 +43,14 @@ func controlPlaneValues() Values {
 	}
 }
 
+// vizValues are those of an installation whose certificates are kept elsewhere.
+func vizValues() Values {
+	server := func(name string) map[string]any {
+		return map[string]any{"externalSecret": true, "caBundle": pem(name + "-ca")}
+	}
+	return Values{"tap": server("tap"), "tapInjector": server("tap-injector")}
+}
+
 func loadExample(t *testing.T, name string) *Chart {
 	t.Helper()
 	c, ds := Load(t.Context(), Source{Path: name}, LoadOptions{BaseDir: exampleCharts})
@@ -100,6 +108,14 @@ func TestExampleChartsRenderAsRecorded(t *testing.T) {
 	golden.Check(t, "control-plane-ha", changes(standard, render(t, "linkerd-control-plane", controlPlaneValues().Merge(ha))))
 	golden.Check(t, "control-plane-external", changes(standard, render(t, "linkerd-control-plane", external)))
 	golden.Check(t, "crds", definitions(t, render(t, "linkerd-crds", nil)))
+	viz := render(t, "linkerd-viz", vizValues())
+	golden.Check(t, "viz", manifests(t, viz))
+	vizHA, err := loadExample(t, "linkerd-viz").ValuesFile("values-ha.yaml")
+	if err != nil || vizHA == nil {
+		t.Fatalf("values-ha.yaml of viz: %v %v", vizHA, err)
+	}
+	golden.Check(t, "viz-ha", changes(viz, render(t, "linkerd-viz", vizHA.Merge(vizValues()))))
+	golden.Check(t, "cni", manifests(t, render(t, "linkerd2-cni", nil)))
 }
 
 // changes lists objects and fields in which two renderings differ.
@@ -277,30 +293,40 @@ func TestControlPlaneKeepsKeysOutOfItsConfig(t *testing.T) {
 }
 
 // TestLinkerdsOwnChartsRender renders the real charts where they are there: what the stand-ins call an object must be
-// its real name.
+// its real name. MESHPLAN_LINKERD_CHARTS names a directory that holds linkerd-crds, linkerd-control-plane, linkerd-viz
+// and linkerd2-cni as `helm pull --untar` leaves them: each with its library chart in charts/partials and with real
+// versions.
 func TestLinkerdsOwnChartsRender(t *testing.T) {
 	dir := os.Getenv("MESHPLAN_LINKERD_CHARTS")
 	if dir == "" {
 		t.Skip("MESHPLAN_LINKERD_CHARTS does not name a directory with Linkerd's charts")
 	}
+	webhook := func(name string) map[string]any {
+		return map[string]any{"externalSecret": true, "caBundle": pem(name + "-ca")}
+	}
 	for name, values := range map[string]Values{
-		"linkerd-crds":          nil,
-		"linkerd-control-plane": controlPlaneValues().Merge(Values{"disableHeartBeat": true}),
+		"linkerd-crds": nil,
+		"linkerd-control-plane": {
+			"identityTrustAnchorsPEM": pem("anchor"), "identity": map[string]any{"issuer": map[string]any{"scheme": "kubernetes.io/tls"}},
+			"proxyInjector": webhook("injector"), "profileValidator": webhook("profile"), "policyValidator": webhook("policy"), "heartbeatSchedule": "1 2 * * *",
+		},
+		"linkerd-viz":  vizValues().Merge(Values{"createNamespaceMetadataJob": false}),
+		"linkerd2-cni": nil,
 	} {
-		options := RenderOptions{ReleaseName: name, Namespace: "linkerd", Values: values, KubeVersion: "v1.35.0"}
-		c, ds := Load(t.Context(), Source{Path: name}, LoadOptions{BaseDir: dir})
-		noErrors(t, ds)
-		theirs, ds := c.Render(t.Context(), options)
-		if ds.HasErrors() {
-			t.Fatal(summarize(ds))
-		}
-		ours, ds := loadExample(t, name).Render(t.Context(), options)
-		noErrors(t, ds)
-		for id, template := range ours.Templates {
-			if _, ok := theirs.Templates[id]; !ok {
-				t.Errorf("%s: %v of %s is not an object of Linkerd's chart", name, id, template)
+		t.Run(name, func(t *testing.T) {
+			options := RenderOptions{ReleaseName: name, Namespace: "linkerd", Values: values, KubeVersion: "v1.35.0"}
+			c, ds := Load(t.Context(), Source{Path: name}, LoadOptions{BaseDir: dir})
+			noErrors(t, ds)
+			theirs, ds := c.Render(t.Context(), options)
+			noErrors(t, ds)
+			ours, ds := loadExample(t, name).Render(t.Context(), options)
+			noErrors(t, ds)
+			for id, template := range ours.Templates {
+				if _, ok := theirs.Templates[id]; !ok {
+					t.Errorf("%v of %s is not an object of Linkerd's chart", id, template)
+				}
 			}
-		}
+		})
 	}
 }
 

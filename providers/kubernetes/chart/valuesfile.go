@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -40,4 +41,20 @@ func readValuesFiles(base string, names []string) (out Values, ds hcl.Diagnostic
 		out = out.Merge(values)
 	}
 	return out, ds
+}
+
+// ValuesFile reads a file of values that the chart itself brings beside its defaults, such as values-ha.yaml. It
+// returns nil when the chart has none of that name.
+func (c *Chart) ValuesFile(name string) (Values, error) {
+	for _, f := range c.files {
+		if f.Name != name {
+			continue
+		}
+		values, err := loader.LoadValues(bytes.NewReader(f.Data))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s", name, scrub(err))
+		}
+		return Values{}.Merge(values), nil
+	}
+	return nil, nil
 }

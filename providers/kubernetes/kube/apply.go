@@ -47,6 +47,9 @@ func (c *Cluster) ApplySet(ctx context.Context, req SetApplyRequest) (SetResult,
 		for n < len(wishes) && Rank(wishes[n].ref.GroupKind()) == Rank(wishes[0].ref.GroupKind()) {
 			n++
 		}
+		if ds = append(ds, run.servers(ctx, wishes[:n], planned)...); ds.HasErrors() {
+			break
+		}
 		ds = append(ds, run.rank(ctx, wishes[:n], planned)...)
 		wishes = wishes[n:]
 	}
@@ -104,6 +107,42 @@ func (s *setRun) rank(ctx context.Context, wishes []*wish, planned plannedSet) h
 		ds = append(ds, s.established(ctx, wishes)...)
 	}
 	return ds
+}
+
+// servers waits, before webhook configurations that must be answered are written, until the workloads of the set are
+// rolled out.
+func (s *setRun) servers(ctx context.Context, wishes []*wish, planned plannedSet) hcl.Diagnostics {
+	if s.req.Wait == nil || !s.req.Wait.ServersFirst || !slices.ContainsFunc(wishes, func(w *wish) bool {
+		p := planned.find(w.ref.ID())
+		return refuses(w.body) && (p == nil || p.Action != NoOp)
+	}) {
+		return nil
+	}
+	var refs []Ref
+	for _, o := range s.result.Record.Objects {
+		if Rank(o.GroupKind()) == rankWorkload {
+			refs = append(refs, o.Ref)
+		}
+	}
+	if s.req.Checkpoint != nil {
+		if err := s.req.Checkpoint(s.result.Record); err != nil {
+			return diag.FromError(CodeRecord, "Progress not recorded", err, nil)
+		}
+	}
+	return s.cluster.WaitReady(ctx, refs, WaitOptions{Rollout: true, Timeout: s.req.Wait.Timeout}, s.req.Step)
+}
+
+// refuses reports whether an object is a webhook configuration with a webhook that must answer. Fail is what the
+// server takes when nothing is said.
+func refuses(u *unstructured.Unstructured) bool {
+	if u.GroupVersionKind().Group != "admissionregistration.k8s.io" {
+		return false
+	}
+	hooks, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+	return slices.ContainsFunc(hooks, func(h any) bool {
+		m, ok := h.(map[string]any)
+		return ok && m["failurePolicy"] != "Ignore"
+	})
 }
 
 // established waits until the CustomResourceDefinitions of a rank are served, since later ranks need them.

@@ -41,6 +41,9 @@ var rankOf = map[schema.GroupKind]int{
 	{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}:   11,
 }
 
+// rankWorkload is the rank of what runs pods.
+const rankWorkload = 8
+
 // rankOther is the rank of kinds that are not listed, custom resources above all: after the workloads that serve
 // them, before the webhooks.
 const rankOther = 10

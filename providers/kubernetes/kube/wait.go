@@ -7,6 +7,9 @@ type WaitOptions struct {
 	// Rollout waits for the kind's own readiness: workloads rolled out, jobs complete, CRDs established, webhooks
 	// served.
 	Rollout bool
+	// ServersFirst makes ApplySet wait for the workloads of the set before it writes a webhook configuration that refuses
+	// requests when nobody answers (failurePolicy Fail): until then the API server would refuse them.
+	ServersFirst bool
 	// Conditions must all hold.
 	Conditions []WaitCondition
 	// Fields must all have their values.

@@ -45,11 +45,17 @@ func (t *anchorResource) Reverse(before, after cty.Value) providers.Reversal {
 		return providers.Reversal{Undo: providers.Restore}
 	case after.IsNull() && schema.Text(before.GetAttr("mode")) == ModeGenerate && schema.True(before.GetAttr("delete_on_destroy")):
 		return providers.Reversal{Undo: providers.Irreversible, Reason: "the trust anchor's private key was destroyed and was kept nowhere else"}
-	case !after.IsNull() && schema.Text(before.GetAttr("fingerprint_sha256")) != schema.Text(after.GetAttr("fingerprint_sha256")):
+	case !after.IsNull() && replaced(before, after) && rotateOf(before) == rotateOf(after):
 		return providers.Reversal{Undo: providers.Irreversible,
-			Reason: "the former trust anchor's private key is gone; its certificate stays in the bundle until nothing depends on it"}
+			Reason: "the former trust anchor was about to end; its certificate stays in the bundle until nothing depends on it"}
 	}
 	return providers.Reversal{Undo: providers.Restore}
+}
+
+// replaced reports whether a value has another certificate than before, or will have.
+func replaced(before, after cty.Value) bool {
+	now := after.GetAttr("fingerprint_sha256")
+	return !now.IsKnown() || schema.Text(before.GetAttr("fingerprint_sha256")) != schema.Text(now)
 }
 
 func (t *anchorResource) namespace(v cty.Value) string {
@@ -139,7 +145,11 @@ func (t *anchorResource) Read(ctx context.Context, reqs []providers.ReadRequest)
 				if schema.Text(r.Value.GetAttr("mode")) == ModeSecret {
 					a.previous = succeeded(r.Value, a.current)
 				}
-				return a.attrs()
+				attrs := a.attrs()
+				if h, known := historyOf(s.object); known && schema.Text(r.Value.GetAttr("mode")) == ModeGenerate {
+					attrs["rotate"] = rotateAttr(h.Rotate)
+				}
+				return attrs
 			},
 		})
 	}

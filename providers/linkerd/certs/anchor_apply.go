@@ -85,14 +85,17 @@ func (t *anchorResource) write(ctx context.Context, req providers.ApplyRequest, 
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	content, err := anchorContent(pair, a.previous)
+	former, h := t.remember(req, live, pair, a)
+	content, err := anchorContent(pair, former, a.previous)
 	if err != nil {
 		return unchanged, diag.FromError(CodeInternal, "Trust anchor cannot be made", err, nil)
 	}
+	secret := t.secret(req.Planned, content)
+	h.put(secret)
 	value := with(req.Planned, a.attrs())
 	result, more := c.ApplySet(ctx, kube.SetApplyRequest{
 		Owner: req.Owner, Prior: record, Planned: req.PlannedPrivate, Step: req.Step,
-		Desired: kube.Objects(t.secret(req.Planned, content)),
+		Desired: kube.Objects(secret),
 		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	if ds = append(ds, more...); ds.HasErrors() {
@@ -101,7 +104,28 @@ func (t *anchorResource) write(ctx context.Context, req providers.ApplyRequest, 
 	return providers.ApplyResponse{Value: value, Private: result.Record.Encode()}, ds
 }
 
-// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the
+// remember says which former pair stays in the Secret, and what is said about both: the pair in force before the
+// present one stays as long as its certificate is in the bundle.
+func (t *anchorResource) remember(req providers.ApplyRequest, live *unstructured.Unstructured, pair *pki.KeyPair, a anchors) (former *pki.KeyPair, h history) {
+	h, known := historyOf(live)
+	if !known && !req.Creating() {
+		h.Rotate = rotateOf(req.Prior)
+	}
+	former = formerPair(live)
+	if live != nil {
+		if was, ds := pairIn(live, layoutOf(SchemeKubernetes)); !ds.HasErrors() && !was.Certificate().Equal(pair.Certificate()) {
+			former, h = was, h.succeed(making{Rotate: rotateOf(req.Config)}, t.now())
+		}
+	}
+	h.Rotate = rotateOf(req.Config)
+	h.Spent = slices.DeleteFunc(h.Spent, func(s string) bool { return s == h.Rotate })
+	if former == nil || !slices.ContainsFunc(a.previous, former.Certificate().Equal) {
+		return nil, h.spend()
+	}
+	return former, h
+}
+
+// next decides between the pair that is in the Secret, the one before it, and a new one. After a kill, a pair that differs from the
 // recorded one is the one that this step has made.
 func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, live *unstructured.Unstructured) (*pki.KeyPair, anchors, hcl.Diagnostics) {
 	a := anchors{extra: extraAnchors(req.Config)}
@@ -115,6 +139,12 @@ func (t *anchorResource) next(ctx context.Context, req providers.ApplyRequest, l
 			a.previous = former
 		}
 		a.current = pair.Certificate()
+		if back := formerPair(live); back != nil && !rotating && pki.Fingerprint(back.Certificate()) == schema.Text(req.Planned.GetAttr("fingerprint_sha256")) {
+			a.previous = t.kept(req.Planned, append([]*x509.Certificate{a.current}, a.previous...))
+			a.current = back.Certificate()
+			progress(req.Step, fmt.Sprintf("took the former trust anchor %s back", pki.Fingerprint(a.current)[:12]))
+			return back, a, nil
+		}
 		made := req.Creating() || pki.Fingerprint(a.current) != schema.Text(req.Prior.GetAttr("fingerprint_sha256"))
 		if !rotating || made {
 			a.previous = t.kept(req.Planned, a.previous)
@@ -159,7 +189,7 @@ func (t *anchorResource) kept(planned cty.Value, former []*x509.Certificate) []*
 	return slices.DeleteFunc(slices.Clone(former), func(c *x509.Certificate) bool { return !slices.Contains(want, pki.Fingerprint(c)) })
 }
 
-func anchorContent(pair *pki.KeyPair, previous []*x509.Certificate) (map[string][]byte, error) {
+func anchorContent(pair, former *pki.KeyPair, previous []*x509.Certificate) (map[string][]byte, error) {
 	key, err := pair.KeyPEM()
 	if err != nil {
 		return nil, err
@@ -168,7 +198,7 @@ func anchorContent(pair *pki.KeyPair, previous []*x509.Certificate) (map[string]
 	if len(previous) > 0 {
 		content[keyPrevious] = []byte(pki.EncodePEM(previous...))
 	}
-	return content, nil
+	return content, putFormer(content, former)
 }
 
 // delete destroys the key, or lets go of the Secret.

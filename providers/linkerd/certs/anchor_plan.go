@@ -133,6 +133,20 @@ func (t *anchorResource) planGenerated(ctx context.Context, req providers.PlanRe
 	next := anchors{current: prior.current, previous: prior.previous, extra: extraAnchors(req.Config)}
 	due := !prior.current.NotAfter.Add(-duration(req.Config.GetAttr("renew_before"))).After(t.now())
 	asked := schema.Text(req.Prior.GetAttr("rotate")) != schema.Text(req.Config.GetAttr("rotate"))
+	renamed := false
+	if asked && !due && !req.Offline {
+		back, spent, ds := t.formerAnchor(ctx, planned, rotateOf(req.Config))
+		if ds.HasErrors() {
+			return resp, ds
+		}
+		if back != nil {
+			next.current, next.previous = back, slices.DeleteFunc(append([]*x509.Certificate{prior.current}, prior.previous...), back.Equal)
+			resp.Planned = with(planned, next.attrs())
+			resp.Notes = append(resp.Notes, fmt.Sprintf("Takes the former trust anchor %s back, which was made for this text of rotate. Both stay in the bundle; a later plan moves the issuer.", pki.Fingerprint(back)[:12]))
+			return t.withSet(ctx, req, resp)
+		}
+		asked, renamed = !spent, spent
+	}
 	if due || asked {
 		why := "rotate has changed"
 		if due {
@@ -150,11 +164,28 @@ func (t *anchorResource) planGenerated(ctx context.Context, req providers.PlanRe
 	next.previous = kept
 	resp.Notes = notes
 	resp.Planned = with(planned, next.attrs())
-	if len(kept) == len(prior.previous) && !req.Incomplete {
+	if renamed {
+		resp.Notes = append(resp.Notes, "The trust anchor that was made for this text of rotate is gone for good, and its key with it. The present one stays; another text makes a new one.")
+	}
+	if len(kept) == len(prior.previous) && !req.Incomplete && !renamed {
 		return resp, ds
 	}
 	out, more := t.withSet(ctx, req, resp)
 	return out, append(ds, more...)
+}
+
+// formerAnchor finds the anchor that was made for a text of rotate, when its key is still there; spent reports that it
+// is gone for good.
+func (t *anchorResource) formerAnchor(ctx context.Context, planned cty.Value, text string) (back *x509.Certificate, spent bool, ds hcl.Diagnostics) {
+	u, _, ds := get(ctx, t.env.Cluster(), secretRef(schema.Text(planned.GetAttr("namespace")), schema.Text(planned.GetAttr("secret_name"))))
+	h, known := historyOf(u)
+	if ds.HasErrors() || !known {
+		return nil, false, ds
+	}
+	if b := formerCertificate(u); b != nil && h.Former != nil && h.Former.Rotate == text && !pki.Errors(pki.CheckAnchor(b.Certificates()[0], t.now(), 0)) {
+		return b.Certificates()[0], false, ds
+	}
+	return nil, slices.Contains(h.Spent, text), ds
 }
 
 // orNull keeps anchorsOf from looking into a null value.
@@ -203,7 +234,7 @@ func (t *anchorResource) withSet(ctx context.Context, req providers.PlanRequest,
 	}
 	plan, ds := t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
 		Owner: req.Owner, Prior: record, Replacing: req.Replacing, Offline: req.Offline,
-		Desired: []kube.Desired{{Object: t.secret(resp.Planned, nil), Unknown: []kube.Path{{"data"}}}},
+		Desired: []kube.Desired{{Object: t.secret(resp.Planned, nil), Unknown: []kube.Path{{"data"}, unknownHistory()}}},
 		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	resp.Private = plan.Private

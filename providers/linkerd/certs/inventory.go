@@ -63,6 +63,18 @@ func Webhooks() []Webhook {
 	}
 }
 
+// ExtensionWebhooks returns the servers of an extension that the API server calls; none for extensions without any.
+func ExtensionWebhooks(extension string) []Webhook {
+	if extension != "viz" {
+		return nil
+	}
+	return []Webhook{
+		{"tap", "tap", "tap-k8s-tls", kube.Ref{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService", Name: "v1alpha1.tap.linkerd.io"}},
+		{"tap-injector", "tap-injector", "tap-injector-k8s-tls",
+			kube.Ref{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration", Name: "linkerd-tap-injector-webhook-config"}},
+	}
+}
+
 // Inventory finds every certificate that the control plane rests on and judges it at time now. Expiry within warn is
 // a warning. What the credentials may not read is an entry with a warning. Entries are in order of kind and name. It
 // costs about ten requests.
@@ -71,7 +83,12 @@ func Inventory(ctx context.Context, c *kube.Cluster, e env.Env, now time.Time, w
 	roots := i.anchors()
 	i.issuer(roots)
 	for _, w := range Webhooks() {
-		i.webhook(w)
+		i.webhook(w, e.Namespace())
+	}
+	for _, w := range ExtensionWebhooks("viz") {
+		if namespace := i.servedFrom(w.Configuration); namespace != "" {
+			i.webhook(w, namespace)
+		}
 	}
 	order := []string{KindAnchor, KindIssuer, KindWebhook}
 	slices.SortStableFunc(i.entries, func(a, b Entry) int {
@@ -156,8 +173,8 @@ func (i *inventory) issuer(roots pki.Bundle) {
 }
 
 // webhook adds a webhook's certificate, judged against the CA bundle of its configuration.
-func (i *inventory) webhook(w Webhook) {
-	r := secretRef(i.env.Namespace(), w.Secret)
+func (i *inventory) webhook(w Webhook, namespace string) {
+	r := secretRef(namespace, w.Secret)
 	u := i.get(w.Name, KindWebhook, r)
 	if u == nil {
 		return
@@ -176,18 +193,64 @@ func (i *inventory) webhook(w Webhook) {
 	case configuration == nil:
 		e.Findings = append(e.Findings, pki.Finding{Code: CodeSecretMissing, Detail: fmt.Sprintf("The %s does not exist, so nobody calls the webhook.", w.Configuration)})
 	default:
-		e.Findings = pki.CheckServing(chain, w.Host(i.env.Namespace()), CABundle(configuration), i.now, i.warn)
+		e.Findings = consequences(pki.CheckServing(chain, w.Host(namespace), CABundle(configuration), i.now, i.warn), configuration)
 	}
 	i.entries = append(i.entries, e)
 }
 
-// CABundle returns the certificates by which the API server knows the webhooks of a configuration.
+// servedFrom returns the namespace of the server that a configuration names; "" when there is no such configuration or it
+// cannot be read: extensions need not be there.
+func (i *inventory) servedFrom(r kube.Ref) string {
+	u, _, ds := get(i.ctx, i.cluster, r)
+	if ds.HasErrors() || u == nil {
+		return ""
+	}
+	if ns, found, _ := unstructured.NestedString(u.Object, "spec", "service", "namespace"); found {
+		return ns
+	}
+	hooks, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+	for _, h := range hooks {
+		m, _ := h.(map[string]any)
+		if ns, found, _ := unstructured.NestedString(m, "clientConfig", "service", "namespace"); found {
+			return ns
+		}
+	}
+	return ""
+}
+
+// consequences says of a server that the API server cannot trust what that means for the cluster: a webhook whose
+// failures are ignored fails in silence, one whose failures count blocks what it should look at.
+func consequences(found []pki.Finding, configuration *unstructured.Unstructured) []pki.Finding {
+	what := "The API that it serves is not available, and while that is so no namespace of the cluster can be deleted for good."
+	if hooks, _, _ := unstructured.NestedSlice(configuration.Object, "webhooks"); len(hooks) > 0 {
+		what = "Its failures are ignored, so nobody is told: what it should look at passes unseen, and new pods get no proxy from it."
+		if slices.ContainsFunc(hooks, func(h any) bool { m, _ := h.(map[string]any); return m["failurePolicy"] != "Ignore" }) {
+			what = "Its failures count, so the API server refuses what it should look at: of the injector, every new pod of the selected namespaces."
+		}
+	}
+	for i := range found {
+		if !found[i].Warning {
+			found[i].Detail += " " + what
+		}
+	}
+	return found
+}
+
+// CABundle returns the certificates by which the API server knows the webhooks of a configuration, or the server of an
+// APIService.
 func CABundle(configuration *unstructured.Unstructured) pki.Bundle {
 	hooks, _, _ := unstructured.NestedSlice(configuration.Object, "webhooks")
-	var b pki.Bundle
+	var texts []string
+	if s, found, _ := unstructured.NestedString(configuration.Object, "spec", "caBundle"); found {
+		texts = append(texts, s)
+	}
 	for _, h := range hooks {
 		m, _ := h.(map[string]any)
 		s, _, _ := unstructured.NestedString(m, "clientConfig", "caBundle")
+		texts = append(texts, s)
+	}
+	var b pki.Bundle
+	for _, s := range texts {
 		raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s))
 		if err != nil {
 			continue

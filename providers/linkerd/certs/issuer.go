@@ -69,9 +69,9 @@ func (t *issuerResource) Order(config cty.Value) providers.Order {
 
 // Reverse implements providers.Reverser.
 func (t *issuerResource) Reverse(before, after cty.Value) providers.Reversal {
-	if !before.IsNull() && !after.IsNull() && schema.Text(before.GetAttr("fingerprint_sha256")) != schema.Text(after.GetAttr("fingerprint_sha256")) {
+	if !before.IsNull() && !after.IsNull() && replaced(before, after) && wishOf(before) == wishOf(after) && before.GetAttr("trust_anchor").RawEquals(after.GetAttr("trust_anchor")) {
 		return providers.Reversal{Undo: providers.Irreversible,
-			Reason: "the former issuer's private key was overwritten; the new issuer is trusted by the same proxies, so nothing needs to be undone"}
+			Reason: "the former issuer was about to end; the new one is trusted by the same proxies, so nothing needs to be undone"}
 	}
 	return providers.Reversal{Undo: providers.Restore}
 }
@@ -160,7 +160,11 @@ func (t *issuerResource) Read(ctx context.Context, reqs []providers.ReadRequest)
 				if p, ds := parentsOf(r.Value); !ds.HasErrors() {
 					bundle = p.bundle
 				}
-				return issuerAttrs(s.chain, bundle)
+				attrs := issuerAttrs(s.chain, bundle)
+				if h, known := historyOf(s.object); known && schema.Text(r.Value.GetAttr("mode")) == ModeGenerate {
+					attrs["rotate"], attrs["common_name"], attrs["validity"] = rotateAttr(h.Rotate), cty.StringVal(h.CommonName), cty.StringVal(h.Validity)
+				}
+				return attrs
 			},
 		})
 	}
@@ -243,6 +247,39 @@ func issuerReasons(chain []*x509.Certificate, p parents, prior, config cty.Value
 		}
 	}
 	return reasons, false
+}
+
+// wishOf is what a configuration or a recorded value asks an issuer to be made for.
+func wishOf(v cty.Value) making {
+	return making{Rotate: rotateOf(v), CommonName: schema.Text(v.GetAttr("common_name")), Validity: schema.Text(v.GetAttr("validity"))}
+}
+
+// formerIssuer returns the chain of the issuer before the present one when it is exactly what is asked for now: made
+// for the same, below the present anchor, and not due for renewal.
+func (t *issuerResource) formerIssuer(u *unstructured.Unstructured, wish making, config cty.Value, par parents) []*x509.Certificate {
+	h, known := historyOf(u)
+	if !known || h.Former == nil || *h.Former != wish {
+		return nil
+	}
+	b := formerCertificate(u)
+	if b == nil {
+		return nil
+	}
+	chain, err := pki.ParsePEM(data(u, keyFormerCertificate))
+	signer := par.bundle.Signer(chain)
+	if err != nil || signer == nil || !signer.Equal(par.current) || pki.Errors(pki.CheckIssuer(chain, t.rules(par.bundle))) {
+		return nil
+	}
+	if !chain[0].NotAfter.Add(-duration(config.GetAttr("renew_before"))).After(t.now()) {
+		return nil
+	}
+	return chain
+}
+
+// works reports whether an issuer serves the running mesh now, whatever the configuration says of its anchors.
+func (t *issuerResource) works(ctx context.Context, chain []*x509.Certificate, bundle pki.Bundle) (bool, hcl.Diagnostics) {
+	roots, _, ds := TrustRoots(ctx, t.env.Cluster(), t.env.Namespace())
+	return !pki.Errors(pki.CheckIssuer(chain, t.rules(bundle.With(roots.Certificates()...)))), ds
 }
 
 // describe sums an issuer up for a note.

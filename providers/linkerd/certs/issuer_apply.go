@@ -66,17 +66,20 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	if ds.HasErrors() {
 		return unchanged, ds
 	}
-	content, err := issuerContent(pair, layoutOf(schema.Text(req.Planned.GetAttr("scheme"))), par.bundle)
+	former, h := t.remember(req, live, pair)
+	content, err := issuerContent(pair, former, layoutOf(schema.Text(req.Planned.GetAttr("scheme"))), par.bundle)
 	if err != nil {
 		return unchanged, append(ds, diag.FromError(CodeInternal, "Issuer cannot be made", err, nil)...)
 	}
+	secret := t.secret(req.Planned, content)
+	h.put(secret)
 	before, more := watchIdentity(ctx, c, t.env.Namespace())
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
 	result, more := c.ApplySet(ctx, kube.SetApplyRequest{
 		Owner: req.Owner, Prior: record, Planned: planned.Set, Step: req.Step,
-		Desired: kube.Objects(t.secret(req.Planned, content)),
+		Desired: kube.Objects(secret),
 		Options: kube.SetOptions{OnExists: schema.Text(req.Config.GetAttr("on_exists"))},
 	})
 	if ds = append(ds, more...); ds.HasErrors() {
@@ -93,6 +96,9 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 			}
 			req.Step.Release()
 		}
+		if was, more := issuerChainOr(live); len(more) == 0 {
+			before.ttl = newTTL(c, was, pair.Certificate(), t.now)
+		}
 		ds = append(ds, before.awaitReload(ctx, fingerprint, duration(req.Config.GetAttr("reload_timeout")), req.Step)...)
 		if ds.HasErrors() {
 			return out, ds
@@ -103,7 +109,34 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 	return out, ds
 }
 
-// next decides between the pair that is in the Secret and a new one. After a kill, a pair that differs from the
+// remember says which former pair stays in the Secret, and what is said about both. A pair that stays keeps its
+// history.
+func (t *issuerResource) remember(req providers.ApplyRequest, live *unstructured.Unstructured, pair *pki.KeyPair) (former *pki.KeyPair, h history) {
+	h, known := historyOf(live)
+	if !known {
+		h.making = wishOf(req.Planned)
+		if !req.Creating() {
+			h.making = wishOf(req.Prior)
+		}
+	}
+	former = formerPair(live)
+	if live == nil {
+		return former, h
+	}
+	was, ds := pairIn(live, layoutOf(schema.Text(req.Planned.GetAttr("scheme"))))
+	switch {
+	case ds.HasErrors():
+		h.making = wishOf(req.Planned)
+	case !was.Certificate().Equal(pair.Certificate()):
+		former, h = was, h.succeed(wishOf(req.Planned), t.now())
+	}
+	if former == nil || t.now().After(former.Certificate().NotAfter) {
+		return nil, h.spend()
+	}
+	return former, h
+}
+
+// next decides between the pair that is in the Secret, the one before it, and a new one. After a kill, a pair that differs from the
 // recorded one and that the anchor has signed is the one that this step has made.
 func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, live *unstructured.Unstructured, par parents) (*pki.KeyPair, hcl.Diagnostics) {
 	var ds hcl.Diagnostics
@@ -112,9 +145,14 @@ func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, l
 		if pair, more := pairIn(live, layoutOf(schema.Text(req.Planned.GetAttr("scheme")))); !more.HasErrors() {
 			signer := par.bundle.Signer(pair.Chain)
 			current := signer != nil && signer.Equal(par.current)
-			good := !pki.Errors(pki.CheckIssuer(pair.Chain, t.rules(par.bundle)))
+			good, more := t.works(ctx, pair.Chain, par.bundle)
+			if more.HasErrors() {
+				return nil, more
+			}
 			made := req.Creating() || pki.Fingerprint(pair.Certificate()) != schema.Text(req.Prior.GetAttr("fingerprint_sha256"))
-			if good && (!wanted || made && current) {
+			back := formerPair(live)
+			takeBack := !wanted && back != nil && pki.Fingerprint(back.Certificate()) == schema.Text(req.Planned.GetAttr("fingerprint_sha256"))
+			if good && !takeBack && (!wanted || made && current) {
 				return pair, nil
 			}
 			if good {
@@ -126,6 +164,10 @@ func (t *issuerResource) next(ctx context.Context, req providers.ApplyRequest, l
 					return pair, hcl.Diagnostics{diag.Warningf(CodeRotationWaits, "Rotation of the identity issuer waits",
 						"%d do not trust the new anchor yet: %s. The present issuer stays until a later run; restart them.", len(waits), some(waits))}
 				}
+			}
+			if takeBack {
+				progress(req.Step, "took the former issuer back: "+describe(back.Certificate(), t.now()))
+				return back, nil
 			}
 		} else if !wanted {
 			return nil, more
@@ -162,6 +204,9 @@ func (t *issuerResource) anchorPair(ctx context.Context, par parents) (*pki.KeyP
 	if ds.HasErrors() {
 		return nil, ds
 	}
+	if former := formerPair(u); former != nil && former.Certificate().Equal(par.current) {
+		return former, nil // on the way back, the anchor follows its issuer
+	}
 	if !pair.Certificate().Equal(par.current) {
 		return nil, hcl.Diagnostics{diag.Errorf(CodeAnchorMoved, "Trust anchor has changed",
 			"The %s holds the anchor %s, but the issuer was to be signed by %s. Make a new plan.", r, pki.Fingerprint(pair.Certificate())[:12], pki.Fingerprint(par.current)[:12])}
@@ -169,7 +214,7 @@ func (t *issuerResource) anchorPair(ctx context.Context, par parents) (*pki.KeyP
 	return pair, nil
 }
 
-func issuerContent(pair *pki.KeyPair, l layout, bundle pki.Bundle) (map[string][]byte, error) {
+func issuerContent(pair, former *pki.KeyPair, l layout, bundle pki.Bundle) (map[string][]byte, error) {
 	key, err := pair.KeyPEM()
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
@@ -178,7 +223,7 @@ func issuerContent(pair *pki.KeyPair, l layout, bundle pki.Bundle) (map[string][
 	if l.CA != "" {
 		content[l.CA] = []byte(bundle.PEM())
 	}
-	return content, nil
+	return content, putFormer(content, former)
 }
 
 // delete destroys the issuer's key.

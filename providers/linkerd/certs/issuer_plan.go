@@ -102,6 +102,13 @@ func (p issuerPlan) generated(ctx context.Context) (providers.PlanResponse, hcl.
 	}
 	config := with(p.req.Config, map[string]cty.Value{"common_name": p.planned.GetAttr("common_name")})
 	reasons, broken := issuerReasons(chain, p.parents, p.req.Prior, config, p.t.rules(p.parents.bundle))
+	if broken && !p.req.Offline {
+		works, more := p.t.works(ctx, chain, p.parents.bundle)
+		if more.HasErrors() {
+			return resp, append(ds, more...)
+		}
+		broken = !works
+	}
 	if len(reasons) > 0 && !broken && !p.req.Offline {
 		waits, more := distrusting(ctx, p.t.env.Cluster(), p.t.env.Namespace(), p.parents.current)
 		if more.HasErrors() {
@@ -122,11 +129,25 @@ func (p issuerPlan) generated(ctx context.Context) (providers.PlanResponse, hcl.
 		if p.planned.GetAttr("trust_anchor").RawEquals(p.req.Prior.GetAttr("trust_anchor")) && !p.req.Incomplete {
 			return resp, ds
 		}
+	} else if back, more := p.former(ctx, config); more.HasErrors() {
+		return resp, append(ds, more...)
+	} else if back != nil {
+		resp.Planned = with(p.planned, issuerAttrs(back, p.parents.bundle))
+		resp.Notes = append(resp.Notes, "Takes the former issuer back, which was made for this configuration: "+describe(back[0], p.t.now())+". Nothing restarts.")
 	} else {
 		resp.Notes = append(resp.Notes, "Makes a new issuer: "+strings.Join(reasons, "; ")+". Proxies keep their certificates and get the next ones from it; nothing restarts.")
 	}
 	resp, more := p.withSet(ctx, resp)
 	return resp, append(ds, more...)
+}
+
+// former returns the chain of the former issuer when it is what is asked for now.
+func (p issuerPlan) former(ctx context.Context, config cty.Value) ([]*x509.Certificate, hcl.Diagnostics) {
+	if p.req.Offline {
+		return nil, nil
+	}
+	u, _, ds := get(ctx, p.t.env.Cluster(), secretRef(schema.Text(p.planned.GetAttr("namespace")), IssuerName))
+	return p.t.formerIssuer(u, wishOf(config), config, p.parents), ds
 }
 
 // creation plans a new Secret, or takes over one that is there.
@@ -163,7 +184,7 @@ func (p issuerPlan) withSet(ctx context.Context, resp providers.PlanResponse) (p
 	secret := p.t.secret(p.planned, nil)
 	plan, ds := p.t.env.Cluster().PlanSet(ctx, kube.SetPlanRequest{
 		Owner: p.req.Owner, Prior: record, Replacing: p.req.Replacing, Offline: p.req.Offline,
-		Desired: []kube.Desired{{Object: secret, Unknown: []kube.Path{{"data"}}}},
+		Desired: []kube.Desired{{Object: secret, Unknown: []kube.Path{{"data"}, unknownHistory()}}},
 		Options: kube.SetOptions{OnExists: schema.Text(p.req.Config.GetAttr("on_exists"))},
 	})
 	resp.Private = issuerPrivate{Set: plan.Private, Loaded: p.private.Loaded}.encode()

@@ -12,6 +12,7 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 // The reasons of events that the identity controller writes about its issuer.
@@ -30,6 +31,7 @@ type identity struct {
 	present   bool
 	pods      map[string]bool  // by UID
 	events    map[string]int64 // occurrences by UID
+	ttl       *ttl             // nil when the pods' own figures cannot tell the issuers apart
 }
 
 // watchIdentity notes the state before a write.
@@ -126,7 +128,24 @@ func (i *identity) loaded(ctx context.Context) (done, total int, ds hcl.Diagnost
 			old++
 		}
 	}
-	return len(pods) - max(0, old-updates), len(pods), ds
+	if done = len(pods) - max(0, old-updates); done < len(pods) && i.ttl.all(ctx, pods) {
+		done = len(pods) // a controller that loaded it before we looked says nothing again
+	}
+	return done, len(pods), ds
+}
+
+// stillOld fails when a controller that has just been restarted goes on with the former issuer: restarting it again would
+// not help.
+func (i *identity) stillOld(ctx context.Context) hcl.Diagnostics {
+	pods, ds := i.running(ctx)
+	if ds.HasErrors() {
+		return ds
+	}
+	if old := i.ttl.old(ctx, pods); len(old) > 0 {
+		return hcl.Diagnostics{diag.Errorf(CodeIssuerRefused, "Identity controller refuses the issuer",
+			"After a restart %s still report the former issuer (%s). Look at the logs of the %s and at what it mounts.", some(old), metrics.IssuerTTL, identityRef(i.namespace))}
+	}
+	return nil
 }
 
 // awaitReload waits until the identity controller uses the new issuer. When it does not say so in time it is restarted,
@@ -156,9 +175,13 @@ func (i *identity) awaitReload(ctx context.Context, token string, timeout time.D
 		case <-tick.C:
 		case <-deadline.C:
 			progress(step, fmt.Sprintf("no word from the identity controller in %s: restarting it", timeout))
-			return i.cluster.RestartWorkload(ctx, kube.Restart{
+			ds := i.cluster.RestartWorkload(ctx, kube.Restart{
 				Workload: identityRef(i.namespace), Token: token[:16], Manager: "meshplan/issuer-reload", Drain: true,
 			}, step)
+			if ds.HasErrors() {
+				return ds
+			}
+			return append(ds, i.stillOld(ctx)...)
 		}
 	}
 }

@@ -59,7 +59,11 @@ func (t *anchorResource) dependants(ctx context.Context, config cty.Value, curre
 		if pki.Errors(pki.CheckIssuer(chain, rules)) {
 			return "the identity issuer is not signed by the new anchor yet", nil
 		}
-		if free := chain[0].NotBefore.Add(pki.ClockSkew + duration(config.GetAttr("retire_after"))); t.now().Before(free) {
+		since := chain[0].NotBefore.Add(pki.ClockSkew)
+		if h, known := historyOf(issuer); known && h.Since.After(since) {
+			since = h.Since // it was taken back
+		}
+		if free := since.Add(duration(config.GetAttr("retire_after"))); t.now().Before(free) {
 			return fmt.Sprintf("certificates of the former issuer may live until %s", free.UTC().Format(time.RFC3339)), nil
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
@@ -96,6 +99,7 @@ func (f *fleet) step(in *linkerdtest.Instance, config string, kill bool) {
 	if !kill {
 		return
 	}
+	made := in.Get("fingerprint_sha256")
 	out, ds := in.Type.Read(f.Context(), []providers.ReadRequest{{Owner: in.Owner, Value: value, Private: private, Unresolved: true}})
 	if ds.HasErrors() || len(out) != 1 || out[0].Diagnostics.HasErrors() {
 		f.Fatalf("after a kill: %s %v", linkerdtest.Text(ds), out)
@@ -103,6 +107,9 @@ func (f *fleet) step(in *linkerdtest.Instance, config string, kill bool) {
 	in.Value, in.Private = linkerdtest.Recorded(out[0].Value), out[0].Private
 	in.Apply(f.T, config)
 	f.trusted("after a kill and the next run")
+	if got := in.Get("fingerprint_sha256"); got != made {
+		f.Fatalf("the run after a kill made another certificate: %s, want %s", got, made)
+	}
 }
 
 // TestRotationOfFiveServicesSurvivesKills rotates anchor and issuer below five services, restarting one at a time. At no
@@ -153,4 +160,73 @@ func TestRotationOfFiveServicesSurvivesKills(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRotationIsRolledBackWhileTheFormerKeysAreThere takes a rotation of anchor and issuer back, as a rollback does: the
+// former configuration brings the former pairs back, and no proxy loses its peers.
+func TestRotationIsRolledBackWhileTheFormerKeysAreThere(t *testing.T) {
+	const before, rotated = `rotate = "1"`, `rotate = "2"`
+	for _, kill := range []bool{false, true} {
+		t.Run(fmt.Sprintf("kill=%t", kill), func(t *testing.T) {
+			m := newMesh(t)
+			m.anchor.Apply(t, before)
+			m.applyIssuer(issuerConfig)
+			f := newFleet(m)
+			firstAnchor, firstIssuer := m.anchor.Get("fingerprint_sha256"), m.issuer.Get("fingerprint_sha256")
+			keys := [][]byte{m.secret("linkerd-trust-anchor")["tls.key"], m.secret(certs.IssuerName)["tls.key"]}
+
+			f.step(m.anchor, rotated, kill)
+			for _, s := range f.services {
+				f.restart(s)
+			}
+			f.step(m.issuer, issuerConfig, kill)
+			f.renew(f.services[0]) // one service has a certificate of the new issuer
+
+			if r := reversal(m.anchor, before, rotated); r.Undo != providers.Restore {
+				t.Errorf("the rotation of the anchor cannot be undone: %s", r.Reason)
+			}
+			f.step(m.anchor, before, kill)
+			if got := m.anchor.Get("fingerprint_sha256"); got != firstAnchor {
+				t.Fatalf("the anchor is %s, want the former one", got)
+			}
+			f.step(m.issuer, issuerConfig, kill)
+			if got := m.issuer.Get("fingerprint_sha256"); got != firstIssuer {
+				t.Fatalf("the issuer is %s, want the former one", got)
+			}
+			f.step(m.anchor, before, kill)
+			if bundle, err := pki.ParseBundle([]byte(m.anchor.Get("bundle_pem"))); err != nil || bundle.Len() != 2 {
+				t.Fatalf("the newer anchor went while a service had a certificate below it: %v (%v)", bundle.Fingerprints(), err)
+			}
+			for _, s := range f.services {
+				f.renew(s)
+			}
+			m.offset = 26 * time.Hour
+			f.step(m.anchor, before, kill)
+			if bundle, err := pki.ParseBundle([]byte(m.anchor.Get("bundle_pem"))); err != nil || !slices.Equal(bundle.Fingerprints(), []string{firstAnchor}) {
+				t.Fatalf("after a day the bundle holds %v (%v)", bundle.Fingerprints(), err)
+			}
+			if len(m.secret("linkerd-trust-anchor")["former.key"]) > 0 {
+				t.Error("the key of an anchor that nobody trusts any more is kept")
+			}
+			m.anchor.MustBeUnchanged(t, before)
+			m.mustBeSecret(keys...)
+
+			// The key of the other one is gone for good, so its text makes nothing new.
+			plan := m.anchor.Apply(t, rotated)
+			if got := m.anchor.Get("fingerprint_sha256"); got != firstAnchor || !strings.Contains(strings.Join(plan.Notes, " "), "gone for good") {
+				t.Errorf("the text of an anchor that is gone made %s, and the plan says %q", got, plan.Notes)
+			}
+			m.anchor.MustBeUnchanged(t, rotated)
+		})
+	}
+}
+
+// reversal asks how a change of an instance between two configurations would be undone.
+func reversal(in *linkerdtest.Instance, before, after string) providers.Reversal {
+	value := func(rotate, fingerprint string) cty.Value {
+		m := in.Value.AsValueMap()
+		m["rotate"], m["fingerprint_sha256"] = cty.StringVal(rotate), cty.StringVal(fingerprint)
+		return cty.ObjectVal(m)
+	}
+	return in.Type.(providers.Reverser).Reverse(value(before, "a"), value(after, "b"))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // Where the control plane keeps its trust anchors and its issuer.
@@ -102,4 +104,38 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// Missed says why a bundle may not take the place of the one that the control plane hands out now: proxies would refuse
+// certificates that are in use. It returns "" when nothing speaks against it. Lifetime is that of proxies' certificates.
+func Missed(ctx context.Context, c *kube.Cluster, e env.Env, next pki.Bundle, lifetime time.Duration, now time.Time) (string, hcl.Diagnostics) {
+	roots, found, ds := TrustRoots(ctx, c, e.Namespace())
+	if ds.HasErrors() || !found {
+		return "", ds
+	}
+	gone := pki.NewBundle(slices.DeleteFunc(roots.Certificates(), func(x *x509.Certificate) bool { return next.Contains(x) || now.After(x.NotAfter) })...)
+	if gone.Len() == 0 {
+		return "", nil
+	}
+	secret, forbidden, ds := get(ctx, c, secretRef(e.Namespace(), IssuerName))
+	if ds.HasErrors() || forbidden || secret == nil {
+		return "", ds
+	}
+	chain, more := issuerChain(secret)
+	if more.HasErrors() {
+		return "", nil // an issuer that cannot be read serves nobody
+	}
+	if a := gone.Signer(chain); a != nil && now.Before(chain[0].NotAfter) && next.Signer(chain) == nil {
+		return fmt.Sprintf("the trust anchor %s is above the present identity issuer", pki.Fingerprint(a)[:12]), nil
+	}
+	h, _ := historyOf(secret)
+	former, err := pki.ParsePEM(data(secret, keyFormerCertificate))
+	until := h.Since.Add(lifetime + pki.ClockSkew)
+	if err != nil || h.Since.IsZero() || !now.Before(until) {
+		return "", nil
+	}
+	if a := gone.Signer(former); a != nil && next.Signer(former) == nil {
+		return fmt.Sprintf("proxies may hold certificates below the trust anchor %s until %s", pki.Fingerprint(a)[:12], until.UTC().Format(time.RFC3339)), nil
+	}
+	return "", nil
 }

@@ -24,13 +24,19 @@ type Settings struct {
 	Now func() time.Time
 }
 
-// charted is what linkerd_crds and linkerd_control_plane have in common: one chart.
+// charted is what the types of this package have in common: one chart.
 type charted struct {
 	env      env.Env
 	settings Settings
 	schema   *schema.Resource
-	name     string // of the chart in a repository, and of the release
+	// name is that of the chart in a repository, and of the release.
+	name func(v cty.Value) string
+	// home is the namespace when the configuration names none.
+	home func(v cty.Value) string
 }
+
+// always answers the same for every value.
+func always(s string) func(cty.Value) string { return func(cty.Value) string { return s } }
 
 // Schema implements providers.ResourceType.
 func (t *charted) Schema() *schema.Resource { return t.schema }
@@ -40,7 +46,7 @@ func sourceAttributes(name string) map[string]*schema.Attribute {
 	return map[string]*schema.Attribute{
 		"path":       {Type: cty.String, Optional: true, Description: "Chart directory or packaged chart, relative to the configuration directory."},
 		"repository": {Type: cty.String, Optional: true, Description: "Chart repository or OCI registry, for instance `https://helm.linkerd.io/edge`."},
-		"chart":      {Type: cty.String, Optional: true, Default: cty.StringVal(name), Description: "Name of the chart in the repository."},
+		"chart":      {Type: cty.String, Optional: true, Description: "Name of the chart in the repository; `" + name + "` by default."},
 		"version":    {Type: cty.String, Optional: true, Description: "Version of the chart; required with a repository."},
 		"digest":     {Type: cty.String, Optional: true, Description: "SHA-256 of the packaged chart, as `sha256:` and 64 hexadecimal digits."},
 		"namespace": {Type: cty.String, Optional: true, Computed: true, Replace: true,
@@ -71,7 +77,9 @@ func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*ch
 	}
 	src := chart.Source{Path: schema.Text(config.GetAttr("path")), Repository: schema.Text(config.GetAttr("repository")), Version: schema.Text(config.GetAttr("version")), Digest: schema.Text(config.GetAttr("digest"))}
 	if src.Repository != "" {
-		src.Name = schema.Text(config.GetAttr("chart"))
+		if src.Name = schema.Text(config.GetAttr("chart")); src.Name == "" {
+			src.Name = t.name(config)
+		}
 	}
 	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
 }
@@ -90,11 +98,11 @@ func (t *charted) version(ctx context.Context, recorded string, offline bool) (s
 }
 
 // render renders the chart. A nil rendering without an error means that the objects cannot be known yet.
-func (t *charted) render(ctx context.Context, c *chart.Chart, namespace, version string, values chart.Values) (*chart.Rendered, hcl.Diagnostics) {
+func (t *charted) render(ctx context.Context, c *chart.Chart, v cty.Value, version string, values chart.Values) (*chart.Rendered, hcl.Diagnostics) {
 	if version == "" {
 		return nil, nil
 	}
-	r, ds := c.Render(ctx, chart.RenderOptions{ReleaseName: t.name, Namespace: namespace, Values: values, KubeVersion: version, IncludeCRDs: true, SkipTests: true})
+	r, ds := c.Render(ctx, chart.RenderOptions{ReleaseName: t.name(v), Namespace: t.namespace(v), Values: values, KubeVersion: version, IncludeCRDs: true, SkipTests: true})
 	if r != nil {
 		r.Objects = without(r.Objects)
 	}
@@ -123,7 +131,7 @@ func (t *charted) namespace(v cty.Value) string {
 	if ns := schema.Text(v.GetAttr("namespace")); ns != "" {
 		return ns
 	}
-	return t.env.Namespace()
+	return t.home(v)
 }
 
 // planNamespace is the namespace as planned.
@@ -131,10 +139,10 @@ func (t *charted) planNamespace(config cty.Value) cty.Value {
 	if v := config.GetAttr("namespace"); !v.IsNull() {
 		return v
 	}
-	return cty.StringVal(t.env.Namespace())
+	return cty.StringVal(t.home(config))
 }
 
-// attrs are the attributes that follow from the chart alone.
+// chartAttrs are the attributes that follow from the chart alone.
 func chartAttrs(c *chart.Chart, objects cty.Value) map[string]cty.Value {
 	return map[string]cty.Value{
 		"objects": objects, "app_version": cty.StringVal(c.AppVersion()), "chart_version": cty.StringVal(c.Version()), "chart_digest": cty.StringVal(c.Digest()),

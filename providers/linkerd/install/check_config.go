@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs"
 )
 
 // heartbeatAccount is the service account of the heartbeat.
@@ -74,7 +75,7 @@ func definitionRefs(string) (out []kube.Ref) {
 }
 
 func webhookRefs(string) (out []kube.Ref) {
-	for _, w := range webhooks() {
+	for _, w := range certs.Webhooks() {
 		out = append(out, w.Configuration)
 	}
 	return out

@@ -41,7 +41,7 @@ type rollout struct {
 	settings  install.Settings
 	log       *linkerdtest.Log
 
-	anchor, issuer, crds, control *linkerdtest.Instance
+	anchor, issuer, crds, control, viz, cni *linkerdtest.Instance
 }
 
 func newRollout(t *testing.T) *rollout {
@@ -63,6 +63,8 @@ func newRollout(t *testing.T) *rollout {
 	r.issuer = linkerdtest.New(identities["linkerd_identity_issuer"], "mesh", r.log)
 	r.crds = linkerdtest.New(types["linkerd_crds"], "linkerd", r.log)
 	r.control = linkerdtest.New(types["linkerd_control_plane"], "linkerd", r.log)
+	r.viz = linkerdtest.New(types["linkerd_extension"], "viz", r.log)
+	r.cni = linkerdtest.New(types["linkerd_cni"], "plugin", r.log)
 	return r
 }
 
@@ -93,7 +95,7 @@ func (r *rollout) install(control string) {
 // remove takes everything away, in order.
 func (r *rollout) remove() {
 	r.Helper()
-	for _, i := range []*linkerdtest.Instance{r.control, r.crds, r.issuer, r.anchor} {
+	for _, i := range []*linkerdtest.Instance{r.viz, r.control, r.cni, r.crds, r.issuer, r.anchor} {
 		if !i.Value.IsNull() {
 			i.Delete(r.T)
 		}

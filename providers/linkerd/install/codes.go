@@ -26,6 +26,18 @@ const (
 	CodeSettings diag.Code = "linkerd.control-plane-settings"
 	// CodeCheckFailed: a check of data linkerd_check failed and fail_on asks to stop.
 	CodeCheckFailed diag.Code = "linkerd.check-failed"
+	// CodeCNIInUse: the CNI plugin is to be removed while pods of the mesh rely on it.
+	CodeCNIInUse diag.Code = "linkerd.cni-in-use"
+	// CodeCNISettings: the control plane and the CNI plugin disagree about who redirects traffic.
+	CodeCNISettings diag.Code = "linkerd.cni-settings"
+	// CodeExtensionNamespace: another namespace already holds the extension, or this one holds another extension.
+	CodeExtensionNamespace diag.Code = "linkerd.extension-namespace"
+	// CodeGatewayAPI: the Gateway API's definitions are somebody else's, newer than the chart's, or too old for Linkerd.
+	CodeGatewayAPI diag.Code = "linkerd.gateway-api"
+	// CodeKubernetes: this release of Linkerd was not made for this version of Kubernetes.
+	CodeKubernetes diag.Code = "linkerd.kubernetes-version"
+	// CodeDefinitions: the definitions in the cluster are older than the control plane.
+	CodeDefinitions diag.Code = "linkerd.crds-behind"
 	// CodeInternal: a webhook's certificate could not be made.
 	CodeInternal diag.Code = "linkerd.webhook-certificate-failed"
 )

@@ -52,16 +52,13 @@ func controlPlaneSchema() *schema.Resource {
 	add("proxy_cpu_limit", cty.String, "CPU limit of a proxy.", quantity)
 	add("proxy_memory_request", cty.String, "Memory request of a proxy.", quantity)
 	add("proxy_memory_limit", cty.String, "Memory limit of a proxy.", quantity)
-	add("webhook_validity", cty.String, "How long a webhook's certificate is valid.", span("365d"))
-	add("webhook_renew_before", cty.String, "How long before its end a webhook's certificate is replaced.", span("60d"))
+	hookAttributes(func(name string, a *schema.Attribute) { attrs[name] = a })
 	add("allow_skew", cty.Bool, "Upgrade although the versions would be further apart than Linkerd supports.", byDefault(cty.False))
 	add("wait_timeout", cty.String, "How long the rollout and the proof of the injector may take.", span("10m"))
 	add("probe_injector", cty.Bool, "Whether to ask the injector, after the rollout, to inject a pod that is not created.", byDefault(cty.True))
 	add("probe_namespace", cty.String, "Namespace of that pod. It must not be one that the injector leaves alone.", byDefault(cty.StringVal("default")))
 	attrs["trust_root_sha256"] = &schema.Attribute{Type: cty.String, Computed: true,
 		Description: "Hash of the trust anchors as the injector writes it on pods, in the annotation `linkerd.io/trust-root-sha256`; null with `external_ca`."}
-	attrs["webhooks"] = &schema.Attribute{Type: cty.Map(hookType()), Computed: true,
-		Description: "The webhooks' certificates by name: `certificate_pem`, `previous_pem`, `fingerprint_sha256`, `not_after`. Their keys stay in their Secrets."}
 	return &schema.Resource{
 		Summary: "Linkerd's control plane.",
 		Description: "Installs the chart linkerd-control-plane object by object, waits for the rollout and proves that the proxy injector answers.\n\n" +
@@ -112,11 +109,7 @@ func validateControlPlane(config cty.Value) (out []schema.Problem) {
 			problem("issuer_certificate_pem", "With the scheme linkerd.io/tls the control plane's settings repeat the issuer's certificate. Set issuer_certificate_pem = linkerd_identity_issuer.NAME.certificate_pem.")
 		}
 	}
-	validity, before := config.GetAttr("webhook_validity"), config.GetAttr("webhook_renew_before")
-	if validity.IsWhollyKnown() && before.IsWhollyKnown() && !validity.IsNull() && !before.IsNull() && span(before) >= span(validity) {
-		problem("webhook_renew_before", fmt.Sprintf("A certificate valid for %s that is renewed %s before its end is due at once.", validity.AsString(), before.AsString()))
-	}
-	return out
+	return append(out, validateRenewal(config)...)
 }
 
 func validDuration(v cty.Value) error {

@@ -24,12 +24,12 @@ const (
 )
 
 // crds is linkerd_crds.
-type crds struct{ charted }
+type crds struct{ *charted }
 
 func crdsSchema() *schema.Resource {
 	attrs := sourceAttributes("linkerd-crds")
 	attrs["install_gateway_api"] = &schema.Attribute{Type: cty.Bool, Optional: true, Default: cty.False,
-		Description: "Whether Linkerd's chart brings the Gateway API definitions. Leave it off when anything else in the cluster uses them; they are never deleted."}
+		Description: "Whether Linkerd's chart brings the Gateway API definitions. Leave it off when anything else in the cluster brings them: definitions of others, and newer ones, are never overwritten, and none is ever deleted."}
 	return &schema.Resource{
 		Summary: "The definitions of Linkerd's custom resources.",
 		Description: "Installs the chart linkerd-crds object by object and waits until every definition is established.\n\n" +
@@ -110,9 +110,17 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
 	}
-	rendered, more := t.render(ctx, c, t.namespace(planned), version, values)
+	rendered, more := t.render(ctx, c, planned, version, values)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return resp, ds
+	}
+	keepGatewayAPI(rendered)
+	var notes []string
+	if !req.Offline {
+		notes, more = t.gatewayAPI(ctx, req, rendered)
+		if ds = append(ds, more...); ds.HasErrors() {
+			return resp, ds
+		}
 	}
 	plan, more := t.set(planned, nil).Plan(ctx, setRequest(req, was.Chart, rendered))
 	if ds = append(ds, more...); ds.HasErrors() {
@@ -120,7 +128,7 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	}
 	attrs := chartAttrs(c, plan.Objects)
 	resp = providers.PlanResponse{Planned: with(planned, attrs), Private: private{Chart: plan.Private, Kubernetes: version}.encode(),
-		Notes: plan.Notes, Restarts: plan.Restarts, Again: plan.Again}
+		Notes: append(notes, plan.Notes...), Restarts: plan.Restarts, Again: plan.Again}
 	if plan.Adopted != cty.NilVal {
 		attrs["objects"] = plan.Adopted
 		resp.Adopted = with(planned, attrs)
@@ -169,7 +177,7 @@ func inUse(objects []string) *hcl.Diagnostic {
 
 // remaining lists the custom resources of the definitions, those that the label selector chooses. Kept definitions do
 // not count.
-func (t *crds) remaining(ctx context.Context, v cty.Value, labels string) (out []string, ds hcl.Diagnostics) {
+func (t *charted) remaining(ctx context.Context, v cty.Value, labels string) (out []string, ds hcl.Diagnostics) {
 	c := t.env.Cluster()
 	for _, o := range elements(v.GetAttr("objects")) {
 		d, more := kube.DesiredFrom(o)
@@ -258,10 +266,11 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 	if was.Kubernetes, more = t.version(ctx, "", false); more.HasErrors() {
 		return unchanged, append(ds, more...)
 	}
-	rendered, more := t.render(ctx, c, t.namespace(req.Planned), was.Kubernetes, values)
+	rendered, more := t.render(ctx, c, req.Planned, was.Kubernetes, values)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
+	keepGatewayAPI(rendered)
 	call.Step, call.Planned, call.Rendered = was.step(req.Step), req.Planned.GetAttr("objects"), rendered
 	call.Value = func(objects cty.Value) cty.Value { return with(req.Planned, chartAttrs(c, objects)) }
 	objects, record, more := t.set(req.Planned, &kube.WaitOptions{Rollout: true}).Apply(ctx, call)

@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -12,27 +13,66 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs"
+	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
 )
 
 // preflight looks, with three reads, for what would make the control plane fail after it was applied. It runs only
 // for plans that change something.
-func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
-	c := t.env.Cluster()
-	ds = append(ds, t.versions(ctx, req, planned)...)
+func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest, planned cty.Value, c *chart.Chart) (notes []string, ds hcl.Diagnostics) {
+	notes, ds = t.versions(ctx, req, planned)
+	ds = append(ds, t.definitionsBehind(ctx, planned, c.Version())...)
+	ds = append(ds, t.anchorsNeeded(ctx, planned)...)
 	if v, _ := plain(planned.GetAttr("cni_enabled")).(bool); !v {
-		r := kube.Ref{Version: "v1", Kind: "Namespace", Name: t.namespace(planned)}
-		if ns, err := c.Get(ctx, r); err == nil {
-			if level := podSecurityLevel(ns); level == "baseline" || level == "restricted" {
-				ds = append(ds, diag.Errorf(CodePodSecurity, "Namespace refuses the control plane",
-					"The namespace %q enforces the Pod Security level %q, which forbids the capabilities NET_ADMIN and NET_RAW of linkerd-init. "+
-						"Label it pod-security.kubernetes.io/enforce=privileged, or use the CNI plugin and set cni_enabled = true.", r.Name, level))
-			}
-		} else if !apierrors.IsForbidden(err) {
-			return append(ds, c.Diagnose(err, "get", r)...)
+		if ds = append(ds, t.podSecurity(ctx, planned, "the control plane")...); ds.HasErrors() {
+			return notes, ds
 		}
 	}
-	return append(ds, t.nodes(ctx, planned)...)
+	return notes, append(ds, t.nodes(ctx, planned)...)
+}
+
+// anchorsNeeded refuses a bundle without an anchor that certificates in use lead to: as soon as proxies restart with it,
+// they refuse those that have not.
+func (t *controlPlane) anchorsNeeded(ctx context.Context, v cty.Value) hcl.Diagnostics {
+	text := v.GetAttr("trust_anchors_pem")
+	if !text.IsKnown() || text.IsNull() {
+		return nil
+	}
+	next, err := pki.ParseBundle([]byte(text.AsString()))
+	if err != nil {
+		return nil // said by validation
+	}
+	lifetime := 24 * time.Hour
+	if d, err := time.ParseDuration(schema.Text(v.GetAttr("issuance_lifetime"))); err == nil {
+		lifetime = d
+	}
+	why, ds := certs.Missed(ctx, t.env.Cluster(), t.env, next, lifetime, t.settings.Now())
+	if why == "" {
+		return ds
+	}
+	return append(ds, diag.At(diag.Errorf(certs.CodeAnchorInUse, "Trust anchor is still needed",
+		"The new bundle lacks an anchor that is in use: %s. Keep it in the bundle until then. When a rotation is rolled back, roll the issuer back first, and the anchor when that time has passed.", why),
+		cty.GetAttrPath("trust_anchors_pem")))
+}
+
+// podSecurity refuses a namespace whose Pod Security level forbids what linkerd-init must do.
+func (t *charted) podSecurity(ctx context.Context, planned cty.Value, whom string) hcl.Diagnostics {
+	c, r := t.env.Cluster(), kube.Ref{Version: "v1", Kind: "Namespace", Name: t.namespace(planned)}
+	ns, err := c.Get(ctx, r)
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
+		return c.Diagnose(err, "get", r)
+	}
+	if level := podSecurityLevel(ns); level == "baseline" || level == "restricted" {
+		return hcl.Diagnostics{diag.Errorf(CodePodSecurity, "Namespace refuses "+whom,
+			"The namespace %q enforces the Pod Security level %q, which forbids the capabilities NET_ADMIN and NET_RAW of linkerd-init. "+
+				"Label it pod-security.kubernetes.io/enforce=privileged, or use the CNI plugin and set cni_enabled = true on the control plane.", r.Name, level)}
+	}
+	return nil
 }
 
 // nodes checks what the control plane needs of the cluster's nodes.
@@ -70,13 +110,19 @@ func (t *controlPlane) nodes(ctx context.Context, planned cty.Value) (ds hcl.Dia
 
 // versions refuses upgrades that Linkerd does not support: the control plane may lead by one major line, and never
 // goes back.
-func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, planned cty.Value) (ds hcl.Diagnostics) {
+func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, planned cty.Value) (notes []string, ds hcl.Diagnostics) {
 	next, ok := parseRelease(schema.Text(planned.GetAttr("app_version")))
 	if !ok || !req.Prior.IsNull() && schema.Text(req.Prior.GetAttr("app_version")) == next.text {
-		return nil
+		return nil, nil
 	}
 	c := t.env.Cluster()
+	if kubernetes, err := c.Version(ctx); err == nil {
+		ds = append(ds, supported(next, kubernetes)...)
+	}
 	if now, ok := t.running(ctx, req.Prior); ok {
+		if notes = arriving(now, next); now.text != next.text {
+			notes = append([]string{journey(now, next)}, notes...)
+		}
 		switch {
 		case next.before(now):
 			ds = append(ds, diag.Warningf(CodeDowngrade, "Control plane goes back to an older release",
@@ -89,9 +135,9 @@ func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, 
 		kube.ListOptions{Labels: labelControlPlane + "=" + t.env.Namespace() + ",!" + labelComponent})
 	if err != nil {
 		if apierrors.IsForbidden(err) {
-			return ds
+			return notes, ds
 		}
-		return append(ds, c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})...)
+		return notes, append(ds, c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})...)
 	}
 	var behind []string
 	for _, p := range pods {
@@ -102,7 +148,7 @@ func (t *controlPlane) versions(ctx context.Context, req providers.PlanRequest, 
 	if len(behind) > 0 {
 		ds = append(ds, t.skew("%d proxies would be more than one major release behind the control plane %s: %s. Restart them with the present control plane first.", planned, len(behind), next, list(behind)))
 	}
-	return ds
+	return notes, ds
 }
 
 // skew is an error that allow_skew turns into a warning.

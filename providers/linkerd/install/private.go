@@ -15,6 +15,7 @@ import (
 type private struct {
 	Chart json.RawMessage            `json:"chart,omitempty"` // of the chart's object set
 	Hooks map[string]json.RawMessage `json:"hooks,omitempty"` // of each webhook's Secret
+	Mark  json.RawMessage            `json:"mark,omitempty"`  // of the labels on the namespace
 	// Kubernetes is the version for which the chart was rendered.
 	Kubernetes string `json:"kubernetes,omitempty"`
 }
@@ -34,6 +35,9 @@ func decodePrivate(b []byte) (p private, ds hcl.Diagnostics) {
 func (p private) encode() []byte {
 	if len(p.Chart) == 0 {
 		p.Chart = nil
+	}
+	if len(p.Mark) == 0 {
+		p.Mark = nil
 	}
 	out, err := json.Marshal(p)
 	if err != nil {

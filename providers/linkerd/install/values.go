@@ -17,7 +17,6 @@ import (
 
 // reserved are the keys of the chart that attributes or meshplan itself set, and where to set them instead.
 func reserved() [][2]string {
-	const ours = "meshplan makes webhook certificates itself and keeps them in their Secrets"
 	out := [][2]string{
 		{"identityTrustAnchorsPEM", "use trust_anchors_pem"},
 		{"identityTrustDomain", "set trust_domain in the provider block"},
@@ -27,17 +26,23 @@ func reserved() [][2]string {
 		{"identity.issuer.tls", "use linkerd_identity_issuer, which keeps the key out of the chart"},
 		{"heartbeatSchedule", "it follows from the state, so that it never changes"},
 	}
-	for _, w := range webhooks() {
-		for _, k := range []string{"externalSecret", "crtPEM", "keyPEM", "caBundle", "injectCaFrom", "injectCaFromSecret"} {
-			out = append(out, [2]string{w.key + "." + k, ours})
-		}
+	for _, w := range webhooks("") {
+		out = append(out, w.reserved()...)
+	}
+	return out
+}
+
+// reserved are the keys by which the chart takes a server's certificate.
+func (h hook) reserved() (out [][2]string) {
+	for _, k := range []string{"externalSecret", "crtPEM", "keyPEM", "caBundle", "injectCaFrom", "injectCaFromSecret"} {
+		out = append(out, [2]string{h.key + "." + k, "meshplan makes webhook certificates itself and keeps them in their Secrets"})
 	}
 	return out
 }
 
 // checkReserved reports keys of the free values that are not free.
-func checkReserved(free chart.Values) (ds hcl.Diagnostics) {
-	for _, r := range reserved() {
+func checkReserved(free chart.Values, reserved [][2]string) (ds hcl.Diagnostics) {
+	for _, r := range reserved {
 		if _, ok := lookup(map[string]any(free), strings.Split(r[0], ".")); ok {
 			ds = append(ds, diag.At(diag.Errorf(CodeReserved, "Value is not free", "The key %s cannot be set in values: %s.", r[0], r[1]), cty.GetAttrPath("values")))
 		}
@@ -93,12 +98,12 @@ func typed() map[string]string {
 }
 
 // buildValues turns the configuration into the chart's values. Whatever is not known yet is chart.Unknown.
-func (t *controlPlane) buildValues(config cty.Value, lineage string, hooks map[string]hookState) (chart.Values, hcl.Diagnostics) {
+func (t *controlPlane) buildValues(_ *chart.Chart, config cty.Value, lineage string, hooks map[string]hookState) (chart.Values, hcl.Diagnostics) {
 	free, err := chart.ValuesFrom(config.GetAttr("values"))
 	if err != nil {
 		return nil, hcl.Diagnostics{diag.At(diag.Errorf(chart.CodeValues, "Unusable values", "The attribute values: %s.", err), cty.GetAttrPath("values"))}
 	}
-	if ds := checkReserved(free); ds.HasErrors() {
+	if ds := checkReserved(free, reserved()); ds.HasErrors() {
 		return nil, ds
 	}
 	out := chart.Values{}
@@ -132,14 +137,19 @@ func (t *controlPlane) buildValues(config cty.Value, lineage string, hooks map[s
 		set(out, "identity.issuer.tls.crtPEM", plain(config.GetAttr("issuer_certificate_pem")))
 		set(out, "identity.issuer.tls.keyPEM", "kept in the Secret "+certs.IssuerName)
 	}
-	for _, w := range webhooks() {
-		set(out, w.key+".externalSecret", true)
-		set(out, w.key+".caBundle", hooks[w.Name].caBundle())
-	}
+	setHooks(out, webhooks(""), hooks)
 	if _, ok := lookup(map[string]any(out), []string{"heartbeatSchedule"}); !ok {
 		set(out, "heartbeatSchedule", heartbeat(lineage))
 	}
 	return out, nil
+}
+
+// setHooks tells the chart that the servers' Secrets are made by us, and what the API server must trust.
+func setHooks(out chart.Values, hooks []hook, states map[string]hookState) {
+	for _, w := range hooks {
+		set(out, w.key+".externalSecret", true)
+		set(out, w.key+".caBundle", states[w.Name].caBundle())
+	}
 }
 
 // plain converts a scalar of the configuration.

@@ -24,17 +24,24 @@ import (
 // it, because pods load a new one with a delay.
 const keyPrevious = "previous.crt"
 
-// hook is a webhook and the key of the chart's values that configures it.
+// hook is a server that the API server calls, an admission webhook or an aggregated API, and the key of the chart's
+// values that configures it.
 type hook struct {
 	certs.Webhook
-	key string
+	key    string
+	labels map[string]string // of its Secret
 }
 
-func webhooks() []hook {
+// webhooks are those of the control plane.
+func webhooks(namespace string) []hook {
 	keys := map[string]string{"proxy-injector": "proxyInjector", "sp-validator": "profileValidator", "policy-validator": "policyValidator"}
 	var out []hook
 	for _, w := range certs.Webhooks() {
-		out = append(out, hook{w, keys[w.Name]})
+		component := "destination"
+		if w.Name == "proxy-injector" {
+			component = "proxy-injector"
+		}
+		out = append(out, hook{w, keys[w.Name], map[string]string{labelComponent: component, labelControlPlane: namespace}})
 	}
 	return out
 }
@@ -64,6 +71,9 @@ func hookType() cty.Type {
 // hookValues is the computed attribute of all webhooks; those that are to be made are unknown.
 func hookValues(states map[string]hookState) cty.Value {
 	m := map[string]cty.Value{}
+	if len(states) == 0 {
+		return cty.MapValEmpty(hookType())
+	}
 	for name, s := range states {
 		if s.current == nil {
 			m[name] = cty.UnknownVal(hookType())
@@ -82,17 +92,31 @@ func hookValues(states map[string]hookState) cty.Value {
 	return cty.MapVal(m)
 }
 
-// hookStates reads back what hookValues wrote.
-func hookStates(v cty.Value) map[string]hookState {
+// readHooks is hookValues for what was read: a certificate that is not there is null.
+func readHooks(states map[string]hookState) cty.Value {
+	if len(states) == 0 {
+		return cty.MapValEmpty(hookType())
+	}
+	m := hookValues(states).AsValueMap()
+	for name, v := range m {
+		if !v.IsKnown() {
+			m[name] = cty.NullVal(hookType())
+		}
+	}
+	return cty.MapVal(m)
+}
+
+// states reads back what hookValues wrote.
+func (k hookKeeper) states(v cty.Value) map[string]hookState {
 	out := map[string]hookState{}
-	for _, w := range webhooks() {
+	for _, w := range k.hooks {
 		out[w.Name] = hookState{}
 	}
 	if v.IsNull() || !v.IsKnown() {
 		return out
 	}
 	for name, e := range v.AsValueMap() {
-		if !e.IsKnown() || e.IsNull() {
+		if _, ours := out[name]; !ours || !e.IsKnown() || e.IsNull() {
 			continue
 		}
 		var s hookState
@@ -112,6 +136,7 @@ type hookKeeper struct {
 	cluster   *kube.Cluster
 	namespace string
 	now       time.Time
+	hooks     []hook
 }
 
 func (k hookKeeper) ref(w hook) kube.Ref {
@@ -121,7 +146,7 @@ func (k hookKeeper) ref(w hook) kube.Ref {
 // read returns the certificates that the Secrets hold now. Known is false when the credentials may not see them.
 func (k hookKeeper) read(ctx context.Context) (states map[string]hookState, known bool, ds hcl.Diagnostics) {
 	states = map[string]hookState{}
-	for _, w := range webhooks() {
+	for _, w := range k.hooks {
 		u, err := k.cluster.Get(ctx, k.ref(w))
 		if apierrors.IsForbidden(err) {
 			return nil, false, nil
@@ -153,7 +178,7 @@ func stateOf(u *unstructured.Unstructured) (s hookState) {
 // due says, for each webhook whose certificate must be made, why.
 func (k hookKeeper) due(states map[string]hookState, renewBefore time.Duration) map[string]string {
 	out := map[string]string{}
-	for _, w := range webhooks() {
+	for _, w := range k.hooks {
 		s := states[w.Name]
 		if s.current == nil {
 			out[w.Name] = "there is none"
@@ -185,7 +210,7 @@ func (k hookKeeper) secret(w hook, pair *pki.KeyPair, s hookState) (*unstructure
 	u.SetGroupVersionKind(k.ref(w).GVK())
 	u.SetNamespace(k.namespace)
 	u.SetName(w.Secret)
-	u.SetLabels(map[string]string{"linkerd.io/control-plane-component": component(w), "linkerd.io/control-plane-ns": k.namespace})
+	u.SetLabels(w.labels)
 	if pair == nil {
 		return u, nil
 	}
@@ -202,14 +227,6 @@ func (k hookKeeper) secret(w hook, pair *pki.KeyPair, s hookState) (*unstructure
 	}
 	u.Object["data"] = content
 	return u, nil
-}
-
-// component is the control plane's component that serves a webhook.
-func component(w hook) string {
-	if w.Name == "proxy-injector" {
-		return "proxy-injector"
-	}
-	return "destination"
 }
 
 func secretData(u *unstructured.Unstructured, key string) []byte {

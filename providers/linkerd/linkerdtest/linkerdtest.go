@@ -84,6 +84,13 @@ func (l *Log) Len() int {
 	return l.text.Len()
 }
 
+// String returns everything that was let out.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // Instance is one resource instance as the engine keeps it. Its methods belong to one goroutine.
 type Instance struct {
 	Type       providers.ResourceType

@@ -8,6 +8,9 @@ import (
 // certExpirySuffix ends the name of the gauge in every release; its prefix has changed twice.
 const certExpirySuffix = "identity_cert_expiration_timestamp_seconds"
 
+// IssuerTTL is the gauge in which an identity controller says for how many seconds its issuer is still valid.
+const IssuerTTL = "issuer_cert_ttl_seconds"
+
 // isGauge tells values that are a state from those that count: names of counters say so, by the convention of the
 // format.
 func isGauge(name string) bool {

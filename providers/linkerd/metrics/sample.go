@@ -34,7 +34,7 @@ func (s *Sample) key() string {
 // is dropped while parsing.
 func wanted(name string) bool {
 	switch name {
-	case "request_total", "response_total", "response_latency_ms", "tcp_open_total":
+	case "request_total", "response_total", "response_latency_ms", "tcp_open_total", IssuerTTL:
 		return true
 	}
 	return strings.HasPrefix(name, "inbound_") && strings.Contains(name, "_authz_") ||

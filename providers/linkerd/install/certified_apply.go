@@ -3,11 +3,12 @@ package install
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
@@ -18,7 +19,7 @@ import (
 )
 
 // Apply implements providers.ResourceType.
-func (t *controlPlane) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
+func (t *certified) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	unchanged := providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}
 	was, ds := decodePrivate(req.PriorPrivate)
 	if ds.HasErrors() {
@@ -27,7 +28,7 @@ func (t *controlPlane) Apply(ctx context.Context, req providers.ApplyRequest) (p
 	if req.Deleting() {
 		return t.delete(ctx, req, was)
 	}
-	req.Planned = t.derive(req.Planned, req.Config)
+	req.Planned = t.product.derive(req.Planned, req.Config)
 	planned, ds := decodePrivate(req.PlannedPrivate)
 	if ds.HasErrors() {
 		return unchanged, ds
@@ -38,7 +39,7 @@ func (t *controlPlane) Apply(ctx context.Context, req providers.ApplyRequest) (p
 
 // application is one Apply that makes something.
 type application struct {
-	t            *controlPlane
+	t            *certified
 	req          providers.ApplyRequest
 	was, planned private // was becomes what is remembered
 	keeper       hookKeeper
@@ -50,26 +51,29 @@ type application struct {
 // first certificate is written before the configuration that names it, a renewed one after.
 func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Diagnostics) {
 	unchanged := providers.ApplyResponse{Value: a.req.Prior, Private: a.req.PriorPrivate}
-	ds := a.prepareHooks(ctx)
-	if ds.HasErrors() {
-		return unchanged, ds
-	}
-	values, more := a.t.buildValues(with(a.req.Config, map[string]cty.Value{"values": a.req.Marked("values")}), a.req.Lineage, a.states)
-	if ds = append(ds, more...); ds.HasErrors() {
+	ds := a.t.product.admits(ctx, a.req.Planned)
+	if ds = append(ds, a.prepareHooks(ctx)...); ds.HasErrors() {
 		return unchanged, ds
 	}
 	c, more := a.t.load(ctx, a.req.Config, false)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
-	if a.was.Kubernetes, more = a.t.version(ctx, "", false); more.HasErrors() {
-		return unchanged, append(ds, more...)
-	}
-	rendered, more := a.t.render(ctx, c, a.t.namespace(a.req.Planned), a.was.Kubernetes, values)
+	values, more := a.t.product.buildValues(c, with(a.req.Config, map[string]cty.Value{"values": a.req.Marked("values")}), a.req.Lineage, a.states)
 	if ds = append(ds, more...); ds.HasErrors() {
 		return unchanged, ds
 	}
-	for _, w := range webhooks() {
+	if a.was.Kubernetes, more = a.t.version(ctx, "", false); more.HasErrors() {
+		return unchanged, append(ds, more...)
+	}
+	rendered, more := a.t.render(ctx, c, a.req.Planned, a.was.Kubernetes, values)
+	if ds = append(ds, more...); ds.HasErrors() {
+		return unchanged, ds
+	}
+	if ds = append(ds, a.writeMark(ctx)...); ds.HasErrors() {
+		return unchanged, ds
+	}
+	for _, w := range a.keeper.hooks {
 		if s := a.states[w.Name]; s.previous == nil || a.fresh[w.Name] == nil {
 			ds = append(ds, a.writeHook(ctx, w)...)
 		}
@@ -78,9 +82,7 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 		return unchanged, ds
 	}
 	value := func(objects cty.Value) cty.Value {
-		attrs := chartAttrs(c, objects)
-		attrs["webhooks"] = hookValues(a.states)
-		return with(a.req.Planned, attrs)
+		return with(a.req.Planned, a.t.withHooks(chartAttrs(c, objects), hookValues(a.states)))
 	}
 	timeout := span(a.req.Config.GetAttr("wait_timeout"))
 	deadline := time.Now().Add(timeout)
@@ -92,22 +94,23 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	if !a.req.Prior.IsNull() {
 		call.Prior = a.req.Prior.GetAttr("objects")
 	}
-	objects, record, more := a.t.set(a.req.Planned, &kube.WaitOptions{Rollout: true, Timeout: timeout}).Apply(ctx, call)
+	wait := &kube.WaitOptions{Rollout: true, ServersFirst: true, Timeout: timeout}
+	objects, record, more := a.t.set(a.req.Planned, wait).Apply(ctx, call)
 	ds = append(ds, more...)
 	if objects == cty.NilVal || objects.IsNull() {
 		return providers.ApplyResponse{Value: a.t.schema.Block.Null()}, ds
 	}
 	a.was.Chart = record
-	for _, w := range webhooks() {
+	for _, w := range a.keeper.hooks {
 		if !ds.HasErrors() && a.fresh[w.Name] != nil {
 			ds = append(ds, a.writeHook(ctx, w)...)
 		}
 	}
-	if !ds.HasErrors() && schema.True(a.req.Config.GetAttr("probe_injector")) {
-		if a.req.Step != nil {
-			a.req.Step.Release()
-		}
-		ds = append(ds, a.t.probe(ctx, a.req.Config, time.Until(deadline), a.req.Step)...)
+	if !ds.HasErrors() {
+		ds = append(ds, a.dropHooks(ctx, a.was.unwanted(a.keeper.hooks))...)
+	}
+	if !ds.HasErrors() {
+		ds = append(ds, a.t.product.settled(ctx, a, time.Until(deadline))...)
 	}
 	for name := range a.fresh { // still in no Secret: the value must not promise it
 		live, known, _ := a.keeper.read(ctx)
@@ -117,13 +120,23 @@ func (a *application) run(ctx context.Context) (providers.ApplyResponse, hcl.Dia
 	}
 	out := value(objects)
 	if ds.HasErrors() {
-		out = with(out, map[string]cty.Value{"webhooks": readHooks(a.states)})
+		out = with(out, a.t.withHooks(map[string]cty.Value{}, readHooks(a.states)))
 	}
 	return providers.ApplyResponse{Value: out, Private: a.was.encode()}, ds
 }
 
+// release gives the slot for writes back before a wait.
+func (a *application) release() {
+	if a.req.Step != nil {
+		a.req.Step.Release()
+	}
+}
+
 // prepareHooks finds out which certificates exist and makes the others, in memory.
 func (a *application) prepareHooks(ctx context.Context) hcl.Diagnostics {
+	if len(a.keeper.hooks) == 0 {
+		return nil
+	}
 	live, known, ds := a.keeper.read(ctx)
 	if ds.HasErrors() {
 		return ds
@@ -136,7 +149,7 @@ func (a *application) prepareHooks(ctx context.Context) hcl.Diagnostics {
 	a.states, a.fresh = live, map[string]*pki.KeyPair{}
 	renewBefore, validity := span(a.req.Config.GetAttr("webhook_renew_before")), span(a.req.Config.GetAttr("webhook_validity"))
 	due := a.keeper.due(live, renewBefore)
-	for _, w := range webhooks() {
+	for _, w := range a.keeper.hooks {
 		_, renew := due[w.Name]
 		want, known := asPlanned(planned, w.Name)
 		switch {
@@ -205,55 +218,46 @@ func (a *application) writeHook(ctx context.Context, w hook) hcl.Diagnostics {
 	return ds
 }
 
-// delete removes the control plane, webhook configurations first, and the webhooks' keys last.
-func (t *controlPlane) delete(ctx context.Context, req providers.ApplyRequest, was private) (providers.ApplyResponse, hcl.Diagnostics) {
+// dropHooks deletes the named Secrets and forgets them.
+func (a *application) dropHooks(ctx context.Context, names []string) (ds hcl.Diagnostics) {
+	for _, name := range names {
+		record, err := kube.DecodeRecord(a.was.Hooks[name])
+		if err != nil {
+			return append(ds, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)...)
+		}
+		rest, more := a.t.env.Cluster().DeleteSet(ctx, kube.SetDeleteRequest{Owner: a.req.Owner, Record: record, Step: a.req.Step})
+		if ds = append(ds, more...); len(rest.Objects) > 0 {
+			a.was.Hooks[name] = rest.Encode()
+			continue
+		}
+		delete(a.was.Hooks, name)
+	}
+	return ds
+}
+
+// delete removes the chart's objects, webhook configurations first, and the keys last.
+func (t *certified) delete(ctx context.Context, req providers.ApplyRequest, was private) (providers.ApplyResponse, hcl.Diagnostics) {
 	var ds hcl.Diagnostics
 	if !schema.True(req.Prior.GetAttr("force_destroy")) {
-		if ds = t.proxiesRemain(ctx); ds.HasErrors() {
+		if ds = t.product.mayGo(ctx, req.Prior, ""); ds.HasErrors() {
 			return providers.ApplyResponse{Value: req.Prior, Private: req.PriorPrivate}, ds
 		}
 	}
 	left, more := t.set(req.Prior, nil).Delete(ctx, chart.SetApplyRequest{Owner: req.Owner, Prior: req.Prior.GetAttr("objects"), Record: was.Chart, Step: req.Step})
 	ds = append(ds, more...)
 	was.Chart = left
-	for _, w := range webhooks() {
-		if ds.HasErrors() {
-			break
-		}
-		record, err := kube.DecodeRecord(was.Hooks[w.Name])
-		if err != nil {
-			return providers.ApplyResponse{Value: req.Prior, Private: was.encode()}, diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
-		}
-		if len(record.Objects) == 0 {
-			continue
-		}
-		rest, more := t.env.Cluster().DeleteSet(ctx, kube.SetDeleteRequest{Owner: req.Owner, Record: record, Step: req.Step})
-		ds = append(ds, more...)
-		was.Hooks[w.Name] = rest.Encode()
+	a := application{t: t, req: req, was: was}
+	if !ds.HasErrors() {
+		ds = append(ds, t.product.vanished(ctx, req.Prior, req.Step)...)
+	}
+	if !ds.HasErrors() {
+		ds = append(ds, a.dropHooks(ctx, slices.Sorted(maps.Keys(was.Hooks)))...)
+	}
+	if !ds.HasErrors() {
+		ds = append(ds, a.removeMark(ctx)...)
 	}
 	if ds.HasErrors() {
-		return providers.ApplyResponse{Value: req.Prior, Private: was.encode()}, ds
+		return providers.ApplyResponse{Value: req.Prior, Private: a.was.encode()}, ds
 	}
 	return providers.ApplyResponse{Value: t.schema.Block.Null()}, ds
-}
-
-// proxiesRemain refuses to take the control plane away from running proxies.
-func (t *controlPlane) proxiesRemain(ctx context.Context) hcl.Diagnostics {
-	c, gvk := t.env.Cluster(), runtimeschema.GroupVersionKind{Version: "v1", Kind: "Pod"}
-	pods, err := c.ListMetadata(ctx, gvk, kube.ListOptions{Labels: labelControlPlane + "=" + t.env.Namespace() + ",!" + labelComponent})
-	if err != nil {
-		return c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod"})
-	}
-	var names []string
-	for _, p := range pods {
-		if p.DeletionTimestamp == nil {
-			names = append(names, p.Namespace+"/"+p.Name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return hcl.Diagnostics{diag.Errorf(CodeProxiesRemain, "Pods still have a proxy",
-		"%d pods still belong to the mesh: %s. Without a control plane their certificates run out within a day and they lose their connections. "+
-			"Remove the injection and restart them first, or apply force_destroy = true and destroy again.", len(names), list(names))}
 }

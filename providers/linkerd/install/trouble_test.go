@@ -1,0 +1,144 @@
+package install_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/meshplan/meshplan/internal/testenv"
+	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/certs"
+	"github.com/meshplan/meshplan/providers/linkerd/install"
+	"github.com/meshplan/meshplan/providers/linkerd/linkerdtest"
+)
+
+// teardown is a context for what has to be done when the test's own has ended.
+func teardown() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	time.AfterFunc(time.Minute, cancel)
+	return ctx
+}
+
+// TestStepWaitsUntilEveryInjectorHandsOutTheNewAnchors lets replicas of the injector that have not seen the new bundle
+// answer in between: the step ends only when several answers in a row agree.
+func TestStepWaitsUntilEveryInjectorHandsOutTheNewAnchors(t *testing.T) {
+	r := newRollout(t)
+	defer r.remove()
+	r.install(controlConfig)
+	// Answers 1, 3 and 4 come from a replica with the former bundle: two good ones in a row are not enough.
+	stale := map[int32]bool{1: true, 3: true, 4: true}
+	var asked atomic.Int32
+	proxy := testenv.NewProxy(t, func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Method != http.MethodPost || !strings.HasSuffix(req.URL.Path, "/pods") || !strings.Contains(req.URL.RawQuery, "dryRun") {
+			return false
+		}
+		if !stale[asked.Add(1)] {
+			return false
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		var pod map[string]any
+		if err := json.NewDecoder(bytes.NewReader(body)).Decode(&pod); err != nil {
+			t.Error(err)
+		}
+		u := unstructured.Unstructured{Object: pod}
+		u.SetName("probe")
+		u.SetAnnotations(map[string]string{"linkerd.io/trust-root-sha256": strings.Repeat("0", 64)})
+		containers, _, _ := unstructured.NestedSlice(pod, "spec", "containers")
+		_ = unstructured.SetNestedSlice(pod, append(containers, map[string]any{"name": "linkerd-proxy", "image": "proxy"}), "spec", "containers")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(pod)
+		return true
+	})
+	cluster := kube.NewPool(kube.Options{Kubeconfig: proxy.Kubeconfig}).Cluster(kube.Connection{})
+	e := r.env
+	e.Cluster = func() *kube.Cluster { return cluster }
+	r.control.Type = install.Types(e, r.settings)["linkerd_control_plane"]
+	r.control.Apply(t, controlConfig+"proxy_log_level = \"debug\"\n")
+	if got := asked.Load(); got != 7 {
+		t.Errorf("the injector was asked %d times, want 7: a stale answer, a good one, two stale ones, and three good ones in a row", got)
+	}
+	if !strings.Contains(r.log.String(), "it still hands out former trust anchors") {
+		t.Error("the step does not say what it waits for")
+	}
+}
+
+// TestExpiredWebhookCertificatesSayWhatTheyDo judges the same expired certificates under both failure policies.
+func TestExpiredWebhookCertificatesSayWhatTheyDo(t *testing.T) {
+	later := func() time.Time { return time.Now().Add(400 * 24 * time.Hour) }
+	for policy, words := range map[string]string{"Ignore": "Its failures are ignored, so nobody is told", "Fail": "Its failures count, so the API server refuses"} {
+		t.Run(policy, func(t *testing.T) {
+			r := newRollout(t)
+			defer r.remove()
+			r.install(controlConfig + "webhook_failure_policy = \"" + policy + "\"\n")
+			v := r.data(t, certs.DataSources(r.env, later)["linkerd_certificates"], ``)
+			found := 0
+			for _, c := range v.GetAttr("certificates").AsValueSlice() {
+				if c.GetAttr("kind").AsString() == certs.KindWebhook && c.GetAttr("ok").False() && strings.Contains(c.GetAttr("message").AsString(), words) {
+					found++
+				}
+			}
+			if found != 3 || v.GetAttr("ok").True() {
+				t.Errorf("%d of 3 expired webhooks say %q: %#v", found, words, v.GetAttr("messages"))
+			}
+		})
+	}
+}
+
+// TestOlderServerReadBackWithDefaultsIsNoChange writes a Server in a version that is served but not stored; the server
+// answers with what later versions have added.
+func TestOlderServerReadBackWithDefaultsIsNoChange(t *testing.T) {
+	r := newRollout(t)
+	defer r.remove()
+	r.crds.Apply(t, crdsConfig)
+	server := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "policy.linkerd.io/v1beta1", "kind": "Server", "metadata": map[string]any{"name": "web", "namespace": r.namespace},
+		"spec": map[string]any{"podSelector": map[string]any{"matchLabels": map[string]any{"app": "web"}}, "port": int64(8080)},
+	}}
+	c := r.env.Cluster()
+	owner := providers.Owner{Lineage: r.crds.Owner.Lineage, Address: r.crds.Owner.Address, Key: r.crds.Owner.Key}
+	plan := func(record kube.Record) kube.SetPlan {
+		t.Helper()
+		p, ds := c.PlanSet(t.Context(), kube.SetPlanRequest{Owner: owner, Prior: record, Desired: kube.Objects(server.DeepCopy())})
+		if ds.HasErrors() {
+			t.Fatal(linkerdtest.Text(ds))
+		}
+		return p
+	}
+	first := plan(kube.Record{})
+	result, ds := c.ApplySet(t.Context(), kube.SetApplyRequest{Owner: owner, Planned: first.Private, Desired: kube.Objects(server.DeepCopy())})
+	if ds.HasErrors() {
+		t.Fatal(linkerdtest.Text(ds))
+	}
+	defer func() {
+		if _, ds := c.DeleteSet(t.Context(), kube.SetDeleteRequest{Owner: owner, Record: result.Record}); ds.HasErrors() {
+			t.Error(linkerdtest.Text(ds))
+		}
+	}()
+	stored, err := c.Get(t.Context(), kube.Ref{Group: "policy.linkerd.io", Version: "v1beta3", Kind: "Server", Namespace: r.namespace, Name: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec, _, _ := unstructured.NestedMap(stored.Object, "spec"); spec["accessPolicy"] != "deny" || spec["proxyProtocol"] != "unknown" {
+		t.Fatalf("the server added no defaults, so the test proves nothing: %v", spec)
+	}
+	states, ds := c.ReadSets(t.Context(), []kube.SetRead{{Owner: owner, Record: result.Record, Desired: kube.Objects(server.DeepCopy())}})
+	if ds.HasErrors() || len(states) != 1 || len(states[0].Objects) != 1 || len(states[0].Objects[0].Drift) != 0 {
+		t.Fatalf("defaults are drift: %+v %s", states, linkerdtest.Text(ds))
+	}
+	if second := plan(states[0].Record); second.Changed() {
+		t.Errorf("the second plan is not empty: %+v", second.Objects)
+	}
+}
