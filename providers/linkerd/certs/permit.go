@@ -20,7 +20,13 @@ func InventoryRights(purpose providers.Purpose, e env.Env) []providers.Right {
 		secrets = append(secrets, w.Secret)
 		out = append(out, providers.Right{For: purpose, Group: w.Configuration.Group, Kind: w.Configuration.Kind, Names: []string{w.Configuration.Name}, Verbs: []string{"get"}, Why: why})
 	}
-	return append(out, kube.ReadRight(purpose, "get", "", "secrets", e.Namespace(), why, secrets...))
+	var extension []string
+	for _, w := range ExtensionWebhooks("viz") {
+		extension = append(extension, w.Secret)
+		out = append(out, providers.Right{For: purpose, Group: w.Configuration.Group, Kind: w.Configuration.Kind, Names: []string{w.Configuration.Name}, Verbs: []string{"get"}, Why: why})
+	}
+	return append(out, kube.ReadRight(purpose, "get", "", "secrets", e.Namespace(), why, secrets...),
+		kube.ReadRight(purpose, "get", "", "secrets", "linkerd-viz", why, extension...))
 }
 
 // Permit implements providers.Permitter.
@@ -75,8 +81,9 @@ func (t *issuerResource) Permit(_ context.Context, req providers.PermitRequest) 
 	const why = "see the identity controller load the issuer"
 	identity := identityRef(t.env.Namespace())
 	restart := kube.ReadRight(providers.ForApply, "patch", identity.Group, "deployments", identity.Namespace, "restart the identity controller when it does not load the issuer", identity.Name)
-	restart.Rare = true
-	return append(out, restart,
+	forward := kube.ForwardRight(providers.ForApply, identity.Namespace, "ask the identity controller how long its issuer is valid")
+	restart.Rare, forward.Rare = true, true
+	return append(out, restart, forward,
 		kube.ReadRight(providers.ForApply, "get", identity.Group, "deployments", identity.Namespace, why, identity.Name),
 		kube.ReadRight(providers.ForApply, "list", "", "pods", identity.Namespace, why),
 		kube.ReadRight(providers.ForApply, "list", "", "events", identity.Namespace, why)), nil

@@ -49,6 +49,8 @@ type product interface {
 	mayGo(ctx context.Context, prior cty.Value, lineage string) hcl.Diagnostics
 	// vanished waits, after a deletion, for what Kubernetes still clears away and others must not meet.
 	vanished(ctx context.Context, prior cty.Value, step providers.Step) hcl.Diagnostics
+	// permits says what the type needs beside its objects.
+	permits(req providers.PermitRequest) []providers.Right
 	// departure says in a plan what a deletion does.
 	departure(prior cty.Value) []string
 }

@@ -18,7 +18,7 @@ import (
 const permitVersion = "v1.34.0"
 
 // rights renders the chart and says what its objects need.
-func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait *kube.WaitOptions, values func() (chart.Values, hcl.Diagnostics)) ([]providers.Right, hcl.Diagnostics) {
+func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait *kube.WaitOptions, values func(*chart.Chart) (chart.Values, hcl.Diagnostics)) ([]providers.Right, hcl.Diagnostics) {
 	recorded, _ := req.Config.GetAttr("objects").UnmarkDeep()
 	if req.Deleting {
 		return t.set(req.Config, wait).Rights(nil, recorded)
@@ -29,11 +29,11 @@ func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait 
 	}
 	var rendered *chart.Rendered
 	if c != nil {
-		v, more := values()
+		v, more := values(c)
 		if ds = append(ds, more...); ds.HasErrors() {
 			return nil, ds
 		}
-		rendered, more = t.render(ctx, c, t.namespace(req.Config), permitVersion, v)
+		rendered, more = t.render(ctx, c, req.Config, permitVersion, v)
 		if ds = append(ds, more...); ds.HasErrors() {
 			return nil, ds
 		}
@@ -44,7 +44,8 @@ func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait 
 
 // Permit implements providers.Permitter.
 func (t *crds) Permit(ctx context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
-	out, ds := t.rights(ctx, req, &kube.WaitOptions{Rollout: true}, func() (chart.Values, hcl.Diagnostics) { return t.values(req.Config) })
+	out, ds := t.rights(ctx, req, &kube.WaitOptions{Rollout: true}, func(*chart.Chart) (chart.Values, hcl.Diagnostics) { return t.values(req.Config) })
+	out = append(out, definitionsRight("see who keeps the Gateway API", "httproutes."+gatewayGroup, "grpcroutes."+gatewayGroup, "tlsroutes."+gatewayGroup, "tcproutes."+gatewayGroup))
 	for _, k := range linkerdKinds() {
 		out = append(out, providers.Right{For: providers.ForPlan, Group: k.Group, Kind: k.Kind, Namespace: kube.AnyNamespace, Verbs: []string{"list"},
 			Why: "see which objects a deletion of the definitions would take along"})
@@ -52,32 +53,65 @@ func (t *crds) Permit(ctx context.Context, req providers.PermitRequest) ([]provi
 	return out, ds
 }
 
+func definitionsRight(why string, names ...string) providers.Right {
+	return kube.ReadRight(providers.ForPlan, "get", "apiextensions.k8s.io", "customresourcedefinitions", "", why, names...)
+}
+
 // Permit implements providers.Permitter.
-func (t *controlPlane) Permit(ctx context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
-	none := hookStates(cty.NullVal(cty.Map(hookType())))
-	out, ds := t.rights(ctx, req, &kube.WaitOptions{Rollout: true}, func() (chart.Values, hcl.Diagnostics) { return t.buildValues(req.Config, req.Lineage, none) })
+func (t *certified) Permit(ctx context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
 	k := t.keeper(req.Config)
+	out, ds := t.rights(ctx, req, &kube.WaitOptions{Rollout: true}, func(c *chart.Chart) (chart.Values, hcl.Diagnostics) {
+		return t.product.buildValues(c, req.Config, req.Lineage, k.states(cty.NullVal(cty.Map(hookType()))))
+	})
 	var secrets []kube.Desired
-	for _, w := range webhooks() {
+	for _, w := range k.hooks {
 		if u, err := k.secret(w, nil, hookState{}); err == nil {
 			secrets = append(secrets, kube.Desired{Object: u})
 		}
 	}
 	out = append(out, t.env.Cluster().ObjectRights(secrets, kube.SetOptions{}, nil)...)
+	if u := t.product.mark(req.Config); u != nil {
+		out = append(out, t.env.Cluster().ObjectRights(kube.Objects(u), kube.SetOptions{Partial: true}, nil)...)
+	}
+	return append(out, t.product.permits(req)...), ds
+}
+
+func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 	const why = "see what would make the control plane fail"
-	out = append(out,
+	ns := t.env.Namespace()
+	issuer := kube.ReadRight(providers.ForPlan, "get", "", "secrets", ns, "see whether an anchor that leaves the bundle is still needed", certs.IssuerName)
+	issuer.Rare = true // only when an anchor leaves
+	out := []providers.Right{
 		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", why, t.namespace(req.Config)),
 		kube.ReadRight(providers.ForPlan, "list", "", "nodes", "", why),
-		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", t.env.Namespace(), "see which release runs", configName),
-		kube.ReadRight(providers.ForPlan, "list", "", "pods", kube.AnyNamespace, "see which proxies depend on it"))
+		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", ns, "see which release runs and what proxies trust", configName, certs.TrustRootsName),
+		kube.ReadRight(providers.ForPlan, "list", "", "pods", kube.AnyNamespace, "see which proxies depend on it"),
+		definitionsRight("see whether the definitions are older", "servers.policy.linkerd.io"),
+		issuer,
+	}
 	if schema.True(req.Config.GetAttr("probe_injector")) && !req.Deleting {
 		probed := kube.ReadRight(providers.ForApply, "create", "", "pods", schema.Text(req.Config.GetAttr("probe_namespace")), "ask the injector by dry run")
 		if probed.Namespace == "" {
 			probed.Namespace = kube.AnyNamespace
 		}
-		out = append(out, probed, kube.ReadRight(providers.ForApply, "get", "", "configmaps", t.env.Namespace(), "compare the injector's trust anchors", certs.TrustRootsName))
+		out = append(out, probed, kube.ReadRight(providers.ForApply, "get", "", "configmaps", ns, "compare the injector's trust anchors", certs.TrustRootsName))
 	}
-	return out, ds
+	return out
+}
+
+func (t *extension) permits(req providers.PermitRequest) []providers.Right {
+	return []providers.Right{
+		kube.ReadRight(providers.ForPlan, "list", "", "namespaces", "", "see where extensions are installed"),
+		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", t.env.Namespace(), "see which release runs", configName),
+		kube.ReadRight(providers.ForApply, "list", "", "pods", t.namespace(req.Config), "see its pods go"),
+	}
+}
+
+func (t *cniPlugin) permits(req providers.PermitRequest) []providers.Right {
+	return []providers.Right{
+		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", "see whether the namespace admits the plugin", t.namespace(req.Config)),
+		kube.ReadRight(providers.ForApply, "list", "", "pods", kube.AnyNamespace, "see which pods rely on the plugin"),
+	}
 }
 
 // Permit implements providers.Permitter.
