@@ -85,16 +85,21 @@ func (t *cniPlugin) buildValues(_ *chart.Chart, config cty.Value, _ string, _ ma
 
 // preflight warns about a control plane that goes on redirecting by itself.
 func (t *cniPlugin) preflight(ctx context.Context, _ providers.PlanRequest, planned cty.Value, _ *chart.Chart) ([]string, hcl.Diagnostics) {
+	var ds hcl.Diagnostics
+	if now := t.settingsOf(ctx); now != nil && !now.CNIEnabled {
+		ds = append(ds, diag.Warningf(CodeCNISettings, "Control plane does not know of the CNI plugin",
+			"The control plane that runs gives pods linkerd-init, which redirects their traffic a second time. Set cni_enabled = true on it, in the same plan or before, and restart the workloads."))
+	}
 	c, r := t.env.Cluster(), kube.Ref{Version: "v1", Kind: "Namespace", Name: t.namespace(planned)}
 	ns, err := c.Get(ctx, r)
 	if err != nil || ns == nil {
-		return nil, nil // another step makes it, or these credentials may not look
+		return nil, ds // another step makes it, or these credentials may not look
 	}
 	if level := podSecurityLevel(ns); level == "baseline" || level == "restricted" {
-		return nil, hcl.Diagnostics{diag.Errorf(CodePodSecurity, "Namespace refuses the CNI plugin",
-			"The namespace %q enforces the Pod Security level %q, which forbids the host paths that the plugin writes. Label it pod-security.kubernetes.io/enforce=privileged.", r.Name, level)}
+		ds = append(ds, diag.Errorf(CodePodSecurity, "Namespace refuses the CNI plugin",
+			"The namespace %q enforces the Pod Security level %q, which forbids the host paths that the plugin writes. Label it pod-security.kubernetes.io/enforce=privileged.", r.Name, level))
 	}
-	return nil, nil
+	return nil, ds
 }
 
 func (t *cniPlugin) admits(context.Context, cty.Value) hcl.Diagnostics { return nil }

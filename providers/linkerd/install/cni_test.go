@@ -48,6 +48,27 @@ func TestCNIPluginComesFirstAndStaysWhilePodsRelyOnIt(t *testing.T) {
 	r.cni.Delete(t)
 }
 
+func TestControlPlaneWithoutItsCNIPluginIsRefused(t *testing.T) {
+	r := newRollout(t)
+	ns := testenv.Namespace(t)
+	defer r.remove()
+	r.anchor.Apply(t, ``)
+	r.issuer.Scope["root"] = r.anchor.Value
+	r.issuer.Apply(t, issuerConfig)
+	r.crds.Apply(t, crdsConfig)
+	r.control.Scope["root"], r.control.Scope["mesh"] = r.anchor.Value, r.issuer.Value
+	const config = controlConfig + "cni_enabled = true\n"
+	if _, ds := r.control.TryApply(t, config); !has(ds, install.CodeCNISettings) || !r.control.Value.IsNull() {
+		t.Errorf("without the plugin the step says: %s", linkerdtest.Text(ds))
+	}
+	r.cni.Apply(t, cniConfig(ns))
+	r.control.Apply(t, config)
+	r.control.MustBeUnchanged(t, config)
+	if ds := r.cni.TryDelete(t); !has(ds, install.CodeCNIInUse) {
+		t.Errorf("under a control plane that relies on it, the deletion says: %s", linkerdtest.Text(ds))
+	}
+}
+
 func TestCNIPluginKeepsTheContract(t *testing.T) {
 	r := newRollout(t)
 	config := cniConfig(testenv.Namespace(t))

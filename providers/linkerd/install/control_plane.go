@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -62,7 +63,26 @@ func trustRoot(config cty.Value) cty.Value {
 }
 
 func (t *controlPlane) admits(ctx context.Context, planned cty.Value) hcl.Diagnostics {
-	return t.anchorsNeeded(ctx, planned)
+	return append(t.anchorsNeeded(ctx, planned), t.plugin(ctx, planned)...)
+}
+
+// plugin refuses a control plane that leaves traffic to a CNI plugin that is not there: linkerd_cni comes before it, and
+// without the plugin neither its own pods nor any other of the mesh start.
+func (t *controlPlane) plugin(ctx context.Context, planned cty.Value) hcl.Diagnostics {
+	if !schema.True(planned.GetAttr("cni_enabled")) {
+		return nil
+	}
+	c, gvk := t.env.Cluster(), runtimeschema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}
+	found, err := c.ListMetadata(ctx, gvk, kube.ListOptions{Labels: labelCNI + "=true"})
+	switch {
+	case apierrors.IsForbidden(err) || err == nil && len(found) > 0:
+		return nil
+	case err != nil:
+		return c.Diagnose(err, "list", kube.Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind})
+	}
+	return hcl.Diagnostics{diag.At(diag.Errorf(CodeCNISettings, "CNI plugin is missing",
+		"With cni_enabled = true pods leave the redirection of their traffic to the CNI plugin, but the cluster has no DaemonSet with the label %s. Their check of it would fail, and they would not start. "+
+			"Add a linkerd_cni resource, or remove cni_enabled.", labelCNI), cty.GetAttrPath("cni_enabled"))}
 }
 
 func (t *controlPlane) settled(ctx context.Context, a *application, patience time.Duration) hcl.Diagnostics {
