@@ -93,7 +93,7 @@ func (t *certified) readMark(ctx context.Context, r providers.ReadRequest, was j
 	if u == nil || len(record.Objects) == 0 {
 		return was, nil
 	}
-	states, ds := t.env.Cluster().ReadSets(ctx, []kube.SetRead{{Owner: r.Owner, Record: record, Desired: kube.Objects(u), Partial: true, Manager: kube.InstanceManager(r.Owner)}})
+	states, ds := t.env.Cluster().ReadSets(ctx, []kube.SetRead{{Owner: r.Owner, Record: record, Desired: kube.Objects(u), Options: markOptions(r.Owner)}})
 	if ds.HasErrors() || len(states) != 1 {
 		return was, ds
 	}
