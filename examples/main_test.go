@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
 		os.Exit(1)
 	}
-	testenv.Main(m, testenv.Options{Mesh: true})
+	testenv.Main(m, testenv.Options{Mesh: true, Audit: true})
 }
 
 // program is the path of the program under test.

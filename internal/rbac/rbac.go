@@ -121,9 +121,12 @@ func listed(rights []engine.Permission) (out []engine.Permission) {
 		for _, n := range r.Names {
 			names[of(r)][n] = true
 		}
+		if len(r.Names) == 0 { // not known yet, but one
+			names[of(r)]["\x00"+r.Addr.String()] = true
+		}
 	}
 	for _, r := range rights {
-		if r.Many > 0 && (len(r.Names) == 0 || len(names[of(r)]) >= r.Many) {
+		if r.Many > 0 && len(names[of(r)]) >= r.Many {
 			r.Verbs = []string{"list"}
 			out = append(out, r)
 		}

@@ -25,14 +25,22 @@ type inventoryKey struct {
 // inventoryGroup is one kind in one namespace. The lock is held during a LIST, so that one answers all who wait.
 type inventoryGroup struct {
 	mu     sync.Mutex // guards all fields
-	asked  int
+	asked  map[string]*asked
 	all    map[string]*metav1.PartialObjectMetadata // of a LIST
 	at     time.Time
 	noList bool // RBAC does not allow the LIST
 }
 
+// asked is a question about one object. The answer is there when done is closed.
+type asked struct {
+	done  chan struct{}
+	found *metav1.PartialObjectMetadata
+	err   error
+	at    time.Time
+}
+
 const (
-	// inventoryAge is how long a LIST answers for objects that it did not show.
+	// inventoryAge is how long an answer holds, that of a LIST also for objects that it did not show.
 	inventoryAge = 30 * time.Second
 	// inventoryGets is how many objects of a group are asked for one by one before they are listed.
 	inventoryGets = 3
@@ -65,16 +73,22 @@ func (c *Cluster) lookup(ctx context.Context, m Mapping, r Ref) (*metav1.Partial
 		g.mu.Unlock()
 		return found, nil
 	}
-	g.asked++
-	if g.asked <= inventoryGets || g.noList {
+	if a := g.asked[r.Name]; a != nil && time.Since(a.at) < inventoryAge {
 		g.mu.Unlock()
-		return c.getMetadata(ctx, m, r)
+		select {
+		case <-a.done:
+			return a.found, a.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if len(g.asked) < inventoryGets || g.noList {
+		return c.ask(ctx, m, r, g)
 	}
 	list, err := c.listMetadata(ctx, m, ListOptions{Namespace: r.Namespace})
 	if apierrors.IsForbidden(err) {
 		g.noList = true
-		g.mu.Unlock()
-		return c.getMetadata(ctx, m, r)
+		return c.ask(ctx, m, r, g)
 	}
 	defer g.mu.Unlock()
 	if err != nil {
@@ -88,11 +102,33 @@ func (c *Cluster) lookup(ctx context.Context, m Mapping, r Ref) (*metav1.Partial
 	return g.all[r.Name], nil
 }
 
+// ask looks for one object and remembers the answer: many objects ask about one namespace. The group is locked, and is not
+// when it returns.
+func (c *Cluster) ask(ctx context.Context, m Mapping, r Ref, g *inventoryGroup) (*metav1.PartialObjectMetadata, error) {
+	if g.asked == nil {
+		g.asked = map[string]*asked{}
+	}
+	a := &asked{done: make(chan struct{}), at: time.Now()}
+	g.asked[r.Name] = a
+	g.mu.Unlock()
+	a.found, a.err = c.getMetadata(ctx, m, r)
+	if a.err != nil { // who waits gets the error, who comes later asks again
+		g.mu.Lock()
+		if g.asked[r.Name] == a {
+			delete(g.asked, r.Name)
+		}
+		g.mu.Unlock()
+	}
+	close(a.done)
+	return a.found, a.err
+}
+
 // forget drops what is remembered about an object that was written or deleted.
 func (c *Cluster) forget(m Mapping, r Ref, now *metav1.PartialObjectMetadata) {
 	g := c.group(m, r.Namespace)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	delete(g.asked, r.Name)
 	if g.all == nil {
 		return
 	}

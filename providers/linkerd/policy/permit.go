@@ -40,7 +40,7 @@ func reviewed(e env.Env) func(cty.Value) []providers.Right {
 // Permit implements providers.Permitter. The Servers are named after workloads and ports, which are found during the plan.
 func (t inbound) Permit(_ context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
 	ns := schema.Text(req.Config.GetAttr("namespace"))
-	out := append(AroundRights(t.env, ns), kube.ForwardRight(providers.ForDrift, ns, "measure who is let in and who is refused"))
+	out := append(AroundRights(t.env, ns), kube.ForwardRight(providers.ForChecks, ns, "measure who is let in and who is refused"))
 	for _, r := range []struct {
 		purpose providers.Purpose
 		verb    string
