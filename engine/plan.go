@@ -116,7 +116,7 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		return ds
 	}
 	clusters, more := p.identify(ctx)
-	p.plan.Base.Clusters = clusters
+	p.plan.Base.Clusters, p.plan.Base.Places = clusters, p.places()
 	if ds = append(ds, more...); ds.HasErrors() {
 		return ds
 	}

@@ -37,6 +37,7 @@ type provider struct {
 	resourceTypes map[string]providers.ResourceType
 	dataSources   map[string]providers.DataSource
 	identity      string // "" when it has none
+	location      string // how people name it; "" when it does not say
 
 	// dynamic says that the configuration depends on resources: it is configured in the course of the walk.
 	dynamic bool
@@ -195,6 +196,17 @@ func (w *world) identify(ctx context.Context) (map[string]string, hcl.Diagnostic
 	return out, ds
 }
 
+// places says how people name what the providers are connected to, for those that were identified.
+func (w *world) places() map[string]string {
+	out := map[string]string{}
+	for key, p := range w.providers {
+		if p.location != "" {
+			out[key] = p.location
+		}
+	}
+	return out
+}
+
 func (w *world) identifyOne(ctx context.Context, p *provider) hcl.Diagnostics {
 	id, ok := p.instance.(providers.Identifier)
 	if !ok {
@@ -205,6 +217,9 @@ func (w *world) identifyOne(ctx context.Context, p *provider) hcl.Diagnostics {
 		return ds
 	}
 	p.identity = got
+	if l, ok := p.instance.(providers.Locator); ok && got != "" {
+		p.location = l.Location()
+	}
 	if was := w.snapshot.Clusters[p.key]; was != "" && got != "" && was != got {
 		ds = append(ds, diag.Errorf(CodeCluster, "Wrong cluster", "The state belongs to the cluster whose kube-system namespace has the UID %s, but provider %q is now connected to %s. "+
 			"Choose the right one with --context or --kubeconfig, or another state with --state.", was, p.key, got))

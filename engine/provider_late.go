@@ -33,6 +33,9 @@ func (p *planner) visitProvider(ctx context.Context, prov *provider) hcl.Diagnos
 	p.mu.Lock()
 	if prov.identity != "" {
 		p.plan.Base.Clusters[prov.key] = prov.identity
+		if prov.location != "" {
+			p.plan.Base.Places[prov.key] = prov.location
+		}
 	}
 	p.mu.Unlock()
 	if p.o.NoRefresh {

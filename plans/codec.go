@@ -41,6 +41,7 @@ type storedBase struct {
 	Config    string            `json:"config"`
 	Dir       string            `json:"dir"`
 	Clusters  map[string]string `json:"clusters,omitempty"`
+	Places    map[string]string `json:"places,omitempty"`
 	Variables []storedVariable  `json:"variables,omitempty"`
 }
 
@@ -201,7 +202,7 @@ func (e *encoder) value(v cty.Value, stored *storedValue) ([]byte, error) {
 
 func (e *encoder) encodeHead(p *Plan) (err error) {
 	h := &e.head
-	h.Base = storedBase{Lineage: p.Base.Lineage, Serial: p.Base.Serial, Key: p.Base.Key, Config: p.Base.Config, Dir: p.Base.Dir, Clusters: p.Base.Clusters}
+	h.Base = storedBase{Lineage: p.Base.Lineage, Serial: p.Base.Serial, Key: p.Base.Key, Config: p.Base.Config, Dir: p.Base.Dir, Clusters: p.Base.Clusters, Places: p.Base.Places}
 	for _, v := range p.Base.Variables {
 		s := storedVariable{Name: v.Name, Ephemeral: v.stored != nil && v.stored.ephemeral || v.Value != cty.NilVal && schema.IsEphemeral(v.Value)}
 		if s.Value, err = e.value(v.Value, v.stored); err != nil {

@@ -57,7 +57,7 @@ func (d *decoder) decodeHead(h *storedHead) (*Plan, error) {
 	}
 	d.key = h.Base.Key
 	p := &Plan{Mode: h.Mode, Created: h.Created.UTC(), Targets: h.Targets, Unfinished: h.Unfinished,
-		Base: Base{Lineage: h.Base.Lineage, Serial: h.Base.Serial, Key: h.Base.Key, Config: h.Base.Config, Dir: h.Base.Dir, Clusters: h.Base.Clusters}}
+		Base: Base{Lineage: h.Base.Lineage, Serial: h.Base.Serial, Key: h.Base.Key, Config: h.Base.Config, Dir: h.Base.Dir, Clusters: h.Base.Clusters, Places: h.Base.Places}}
 	for i, a := range h.Addresses {
 		inst, err := a.instance()
 		if err != nil {

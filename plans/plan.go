@@ -63,7 +63,10 @@ type Base struct {
 	// Config is a hash over the configuration, Dir where it was, relative to nothing: as the user gave it.
 	Config, Dir string
 	// Clusters maps provider configurations (`kubernetes.east`) to the identity of what they are connected to.
-	Clusters  map[string]string
+	Clusters map[string]string
+	// Places says for the same keys how people name it and where it is ("context prod, https://10.0.0.1:6443"). It is
+	// shown and never compared: two people may reach one cluster by different names.
+	Places    map[string]string
 	Variables []Variable
 }
 

@@ -7,6 +7,12 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// Locator is the optional capability of a Provider to say how people name what it is connected to, and where that is, as
+// in "context prod, https://10.0.0.1:6443". It makes no request.
+type Locator interface {
+	Location() string
+}
+
 // Tag names something that orders steps between resources which do not refer to each other, for instance
 // `kubernetes:namespace/shop` or `linkerd:injection/shop`. The part before the colon is the provider that defines it.
 type Tag string

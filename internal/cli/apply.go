@@ -62,6 +62,7 @@ interrupt lets steps in flight finish; the second one aborts. Applying again goe
 	out.add(cmd.Flags())
 	plan.addAll(cmd.Flags())
 	apply.add(cmd.Flags(), true)
+	cmd.Flags().IntVar(&apply.destructive, destructiveFlag, 0, "with --auto-approve: approve up to `n` deletions or replacements of trust anchors, control planes, definitions and namespaces")
 	a.completeAddresses(cmd, &in, "target", "replace")
 	return cmd
 }
@@ -188,10 +189,18 @@ func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, erro
 	if p.Empty() && len(p.Steps) == 0 {
 		return true, nil
 	}
-	if r.file != "" || r.apply.autoApprove || p.Empty() {
+	if r.file != "" || p.Empty() {
 		return false, nil
 	}
-	ok, err := ui.Confirm(sig.first, c.Terminal, r.question)
+	if r.apply.autoApprove {
+		// destroy and rollback say in their names what they do; an apply may come to it by a slip in a file.
+		found := critical(p)
+		if r.cmd.Flags().Lookup(destructiveFlag) != nil && len(found) > r.apply.destructive {
+			return true, unapproved(found, r.apply.destructive)
+		}
+		return false, nil
+	}
+	ok, err := r.ask(c, sig, p)
 	switch {
 	case sig.seen():
 		return true, exitWith(c.stopped(sig, nil))
@@ -202,6 +211,19 @@ func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, erro
 		return true, exitWith(exitFailure)
 	}
 	return false, nil
+}
+
+// ask asks whether to go on. What takes away what others stand on is approved by the name of the environment.
+func (r *runner) ask(c *console, sig *interrupts, p *plans.Plan) (bool, error) {
+	found := critical(p)
+	if len(found) == 0 {
+		return ui.Confirm(sig.first, c.Terminal, r.question)
+	}
+	c.say("\nThis takes away what others stand on:")
+	for _, change := range found {
+		c.say("  %-7s %s", change.Action, change.Addr)
+	}
+	return ui.ConfirmWord(sig.first, c.Terminal, r.question+" Type the name of the environment.", environment(p))
 }
 
 // rollback says whether a failure undoes the run: the flag decides, and without it the configuration.

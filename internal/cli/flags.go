@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/meshplan/meshplan/internal/ui"
+	"github.com/meshplan/meshplan/plans"
 )
 
 // inputFlags say where state, cluster and variables are.
@@ -45,14 +47,34 @@ type outputFlags struct {
 	progress string
 	full     bool
 	summary  bool
+	only     []string
 }
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "write messages for machines to standard output instead of text")
-	fs.BoolVar(&f.full, "full", false, "show very long values and defaults of what is created or deleted as well")
-	fs.BoolVar(&f.summary, "summary", false, "show one line for each change, without values")
+	addLayout(fs, &f.full, &f.summary, &f.only)
 	fs.StringVar(&f.jsonInto, "json-into", "", "write messages for machines to a `file` as well")
 	fs.StringVar(&f.progress, "progress", string(ui.ProgressAuto), "`mode` of progress on standard error: auto, tty, plain, json or quiet")
+}
+
+// addLayout adds the flags that say how much of a plan is shown.
+func addLayout(fs *pflag.FlagSet, full, summary *bool, only *[]string) {
+	fs.BoolVar(full, "full", false, "show long values whole, and defaults of what is created or deleted as well")
+	fs.BoolVar(summary, "summary", false, "show one line for each change, without values")
+	fs.StringSliceVar(only, "only", nil, "show only changes of these `actions`: create, update, replace, delete, read, forget; all are counted and made")
+}
+
+// actions reads the value of --only.
+func actions(names []string) (out []plans.Action, err error) {
+	known := []plans.Action{plans.Create, plans.Update, plans.Replace, plans.Delete, plans.Read, plans.Forget}
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(a plans.Action) bool { return a.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("--only: %q is not one of create, update, replace, delete, read and forget", name)
+		}
+		out = append(out, known[i])
+	}
+	return out, nil
 }
 
 // planFlags say what to plan.
@@ -101,6 +123,7 @@ func (f *planFlags) check() error {
 // applyFlags say how to apply.
 type applyFlags struct {
 	autoApprove       bool
+	destructive       int
 	lockTimeout       time.Duration
 	rollbackOnFailure bool
 }

@@ -22,6 +22,7 @@ type console struct {
 	*ui.Terminal
 	mode          ui.ProgressMode
 	full, summary bool // --full, --summary
+	only          []plans.Action
 	// json is --json: the stream on standard output takes the place of all text.
 	json    bool
 	streams []*ui.Stream // on standard output, in the file of --json-into, on standard error
@@ -45,7 +46,11 @@ func (a *app) console(cmd *cobra.Command, f *outputFlags) (*console, error) {
 	if mode == ui.ProgressAuto && a.getenv("MESHPLAN_LOG") != "" {
 		mode = ui.ProgressPlain // a region that is drawn again and a log would destroy each other
 	}
-	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, json: f.json, types: a.types()}
+	only, err := actions(f.only)
+	if err != nil {
+		return nil, usageError(cmd, err)
+	}
+	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, only: only, json: f.json, types: a.types()}
 	stream := func(w io.Writer) { c.streams = append(c.streams, ui.NewStream(w, readVersion().Version, a.now)) }
 	if f.json {
 		stream(a.out)
@@ -115,7 +120,7 @@ func (c *console) plan(p *plans.Plan) error {
 	if c.json {
 		return nil
 	}
-	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary, Types: c.types})
+	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary, Only: c.only, Types: c.types})
 }
 
 // result shows how a run ended, with what can be done next when it did not end well.

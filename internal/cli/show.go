@@ -29,6 +29,7 @@ func (a *app) showCommand() *cobra.Command {
 		format  string
 		bytes   int
 		full    bool
+		only    []string
 		summary bool
 	)
 	cmd := &cobra.Command{
@@ -65,7 +66,7 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 				if ds.HasErrors() {
 					return a.fail(&console{Terminal: a.terminal()}, ds)
 				}
-				return a.showPlan(cmd, p, format, bytes, full, summary)
+				return a.showPlan(cmd, p, format, bytes, full, summary, only)
 			case strings.HasPrefix(arg, runPrefix):
 				return a.showRun(cmd, &in, arg, format)
 			case format != "text" && format != "json":
@@ -78,17 +79,20 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, html, svg, dot, mermaid or tree; of a run: text, json, html or svg")
 	completeWords(cmd, "format", "text", "json", "md", "html", "svg", "dot", "mermaid", "tree")
-	cmd.Flags().BoolVar(&full, "full", false, "show very long values and defaults of what is created or deleted as well")
-	cmd.Flags().BoolVar(&summary, "summary", false, "show one line for each change, without values")
+	addLayout(cmd.Flags(), &full, &summary, &only)
 	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
 	return cmd
 }
 
-func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int, full, summary bool) error {
+func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes int, full, summary bool, names []string) error {
 	t := a.terminal()
+	only, err := actions(names)
+	if err != nil {
+		return usageError(cmd, err)
+	}
 	switch format {
 	case "text":
-		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary, Types: a.types()})
+		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary, Only: only, Types: a.types()})
 	case "json":
 		return render.JSON(a.out, p)
 	case "md", "markdown":

@@ -19,7 +19,7 @@ const (
 	sessionBefore = `
 resource "memory_object" "base" {
   name  = "base"
-  input = { replicas = 2, image = "registry.example.com/shop/userservice:1.2.3", script = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n" }
+  input = { replicas = 2, image = "registry.example.com/a-platform-team/with-a-long-name/shop/userservice:1.2.3-20261125", script = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n" }
 }
 
 resource "memory_object" "moved" {
@@ -42,7 +42,7 @@ variable "password" {
 
 resource "memory_object" "base" {
   name  = "base"
-  input = { replicas = 3, image = "registry.example.com/shop/userservice:1.2.3", script = "one\ntwo\nthree\nFOUR\nfive\nsix\nseven\n" }
+  input = { replicas = 3, image = "registry.example.com/a-platform-team/with-a-long-name/shop/userservice:1.2.4-20261125", script = "one\ntwo\nthree\nFOUR\nfive\nsix\nseven\n" }
 }
 
 resource "memory_object" "moved" {
@@ -181,6 +181,8 @@ func (s *session) record() string {
 cd shop
 ../meshplan apply --auto-approve >/dev/null 2>&1
 mv -f ../after.mesh.hcl shop.mesh.hcl
+echo '$ meshplan plan --only=replace,delete'
+../meshplan plan --only=replace,delete --color `+s.color+`
 echo '$ meshplan apply'
 FAIL=create:made ../meshplan apply --parallelism 1 --color `+s.color+`
 echo "exit code $?"
@@ -188,7 +190,7 @@ read -r end
 `)
 	s.write("after.mesh.hcl", sessionAfter)
 	env := []string{"-e", "WORLD=" + filepath.Join(s.dir, "world.json"), "-e", "LANG=C.UTF-8", "-e", "LC_ALL=C.UTF-8", "-e", "HOME=" + s.dir, "-e", "NO_COLOR=", "-e", "MESHPLAN_LOG="}
-	s.run(append(append([]string{"new-session", "-d", "-x", fmt.Sprint(s.width), "-y", "100"}, env...), "cd '"+s.dir+"' && sh run.sh")...)
+	s.run(append(append([]string{"new-session", "-d", "-x", fmt.Sprint(s.width), "-y", "160"}, env...), "cd '"+s.dir+"' && sh run.sh")...)
 	defer s.run("kill-server")
 	s.waitFor("Enter a value:")
 	s.run("send-keys", "yes", "Enter")

@@ -12,7 +12,12 @@ import (
 // refusal. When ctx ends it returns at once with its error; the goroutine that reads stays behind until the input
 // does.
 func Confirm(ctx context.Context, t *Terminal, question string) (bool, error) {
-	fmt.Fprintf(t.Err, "\n%s\n  Only 'yes' will be accepted.\n\n  %s ", t.ErrPaint.Bold(question), t.ErrPaint.Bold("Enter a value:"))
+	return ConfirmWord(ctx, t, question, "yes")
+}
+
+// ConfirmWord is Confirm with another word than `yes`.
+func ConfirmWord(ctx context.Context, t *Terminal, question, word string) (bool, error) {
+	fmt.Fprintf(t.Err, "\n%s\n  Only '%s' will be accepted.\n\n  %s ", t.ErrPaint.Bold(question), clean(word), t.ErrPaint.Bold("Enter a value:"))
 	type answer struct {
 		line string
 		err  error
@@ -34,6 +39,6 @@ func Confirm(ctx context.Context, t *Terminal, question string) (bool, error) {
 			fmt.Fprintln(t.Err)
 		}
 		fmt.Fprintln(t.Err)
-		return strings.TrimSpace(a.line) == "yes", nil
+		return strings.TrimSpace(a.line) == word, nil
 	}
 }

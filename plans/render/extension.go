@@ -9,6 +9,7 @@ type jsonMeshplan struct {
 	Serial     uint64            `json:"serial"`
 	Config     string            `json:"configuration_hash"`
 	Clusters   map[string]string `json:"clusters,omitempty"`
+	Places     map[string]string `json:"places,omitempty"`
 	Targets    []string          `json:"targets,omitempty"`
 	Unfinished uint64            `json:"continues_run,omitempty"`
 	Reverts    *jsonReverts      `json:"reverts,omitempty"`
@@ -62,7 +63,7 @@ type jsonMeshplanChange struct {
 func jsonExtension(p *plans.Plan) jsonMeshplan {
 	n := p.Counts()
 	out := jsonMeshplan{
-		Mode: p.Mode.String(), Lineage: p.Base.Lineage, Serial: p.Base.Serial, Config: p.Base.Config, Clusters: p.Base.Clusters,
+		Mode: p.Mode.String(), Lineage: p.Base.Lineage, Serial: p.Base.Serial, Config: p.Base.Config, Clusters: p.Base.Clusters, Places: p.Base.Places,
 		Targets: p.Targets, Unfinished: p.Unfinished, Steps: []jsonStep{},
 		Summary: jsonSummary{n.Create, n.Update, n.Replace, n.Delete, n.Read, n.Forget, n.Import, len(p.Drift)},
 	}

@@ -114,7 +114,7 @@ func figure(p *picture) (template.HTML, string) {
 }
 
 func planFacts(p *plans.Plan) (out []fact) {
-	for _, f := range clusters(p.Base.Clusters) {
+	for _, f := range clusters(p.Base) {
 		name, id, _ := strings.Cut(f, " ")
 		out = append(out, fact{strings.ToUpper(name[:1]) + name[1:], id})
 	}

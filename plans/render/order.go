@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/plans"
 )
@@ -139,7 +141,26 @@ func impact(p *plans.Plan) string {
 		}
 		parts = append(parts, fmt.Sprintf("%s: %d", c.Addr, c.Restarts))
 	}
-	return fmt.Sprintf("restarts %s (%s)", plural(total, "pod"), strings.Join(parts, ", "))
+	where := ""
+	if n := len(namespaces(by)); n > 0 {
+		where = " in " + plural(n, "namespace")
+	}
+	return fmt.Sprintf("restarts %s%s (%s)", plural(total, "pod"), where, strings.Join(parts, ", "))
+}
+
+// namespaces lists where changes happen, as far as their attribute namespace, or that of their manifest, says it.
+func namespaces(changes []*plans.Change) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range changes {
+		v, _ := c.After.UnmarkDeep()
+		if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() || !v.Type().HasAttribute("namespace") {
+			continue
+		}
+		if ns := v.GetAttr("namespace"); ns.Type() == cty.String && ns.IsKnown() && !ns.IsNull() && ns.AsString() != "" {
+			out[ns.AsString()] = true
+		}
+	}
+	return out
 }
 
 // oneWay lists the changes that no rollback can undo.

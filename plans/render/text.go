@@ -15,8 +15,8 @@ import (
 
 // TextOptions say how Text lays a plan out. The zero value is plain text that is not wrapped.
 type TextOptions struct {
-	// Width of the terminal in characters, to which prose is wrapped; 0 wraps nothing. Addresses and values are never
-	// wrapped.
+	// Width of the terminal in characters, to which prose is wrapped; 0 wraps and cuts nothing. Addresses are never
+	// wrapped; values that do not fit lose their middle unless Full is set.
 	Width int
 	Paint diag.Paint
 	// Full shows values that come or go as a whole however long they are. Otherwise the inside of very long ones is
@@ -26,6 +26,8 @@ type TextOptions struct {
 	Types Types
 	// Summary shows one line for each change, with its notes, and no values.
 	Summary bool
+	// Only restricts the changes that are shown to some actions; empty shows all. What counts the changes counts all.
+	Only []plans.Action
 }
 
 // Text writes a plan for people, the most dangerous changes last and the line of counts at the very end.
@@ -36,7 +38,8 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 		t.b.limit = 0
 	}
 	t.head(p)
-	changes := groups(p.Changes)
+	all := groups(p.Changes)
+	changes := t.only(all)
 	if o.Summary {
 		t.common = map[string]int{}
 		for _, c := range p.Changes {
@@ -65,9 +68,35 @@ func Text(w io.Writer, p *plans.Plan, o TextOptions) error {
 	}
 	t.drifted(p.Drift)
 	t.findings(p)
-	t.outputs(p)
-	t.foot(p, changes)
+	if len(o.Only) == 0 {
+		t.outputs(p)
+	}
+	t.foot(p, all)
 	return t.w.Flush()
+}
+
+// only picks the groups that are to be shown, and says what is left out.
+func (t *textWriter) only(gs []group) []group {
+	if len(t.o.Only) == 0 {
+		return gs
+	}
+	hidden := 0
+	out := slices.DeleteFunc(slices.Clone(gs), func(g group) bool {
+		if slices.Contains(t.o.Only, g.action) {
+			return false
+		}
+		hidden += len(g.changes)
+		return true
+	})
+	if hidden > 0 {
+		var names []string
+		for _, a := range t.o.Only {
+			names = append(names, a.String())
+		}
+		t.prose("", fmt.Sprintf("Shown is only what is to %s; %s not shown.", strings.Join(names, " or "), plural(hidden, "other change")+map[bool]string{true: " is", false: " are"}[hidden == 1]))
+		t.line("")
+	}
+	return out
 }
 
 type textWriter struct {
@@ -76,6 +105,7 @@ type textWriter struct {
 	b *builder
 
 	common map[string]int // in a summary, how many changes have the same note
+	cut    bool           // a value has lost its middle
 }
 
 // maxRepeats is how often a summary says the same note before it says it once for all.
@@ -111,7 +141,7 @@ func (t *textWriter) prose(prefix, s string) {
 
 // head says what the plan is about and against what it was made.
 func (t *textWriter) head(p *plans.Plan) {
-	facts := clusters(p.Base.Clusters)
+	facts := clusters(p.Base)
 	if p.Base.Serial > 0 {
 		facts = append(facts, fmt.Sprintf("state serial %d", p.Base.Serial))
 	}
@@ -139,16 +169,24 @@ func (t *textWriter) head(p *plans.Plan) {
 	}
 }
 
-// clusters names what the plan was made against, once when all providers are connected to the same.
-func clusters(ids map[string]string) (out []string) {
-	names := slices.Sorted(maps.Keys(ids))
-	names = slices.DeleteFunc(names, func(n string) bool { return ids[n] == "" })
-	one := !slices.ContainsFunc(names, func(n string) bool { return ids[n] != ids[names[0]] })
+// clusters names what the plan was made against, once when all providers are connected to the same: how the user calls
+// it, where it is, and what it is.
+func clusters(b plans.Base) (out []string) {
+	names := slices.Sorted(maps.Keys(b.Clusters))
+	names = slices.DeleteFunc(names, func(n string) bool { return b.Clusters[n] == "" })
+	name := func(n string) string {
+		s := "cluster " + oneLine(b.Clusters[n])
+		if place := b.Places[n]; place != "" {
+			s = oneLine(place) + ", " + s
+		}
+		return s
+	}
+	one := !slices.ContainsFunc(names, func(n string) bool { return name(n) != name(names[0]) })
 	for _, n := range names {
 		if one {
-			return []string{"cluster " + oneLine(ids[n])}
+			return []string{name(n)}
 		}
-		out = append(out, oneLine(n)+" "+oneLine(ids[n]))
+		out = append(out, oneLine(n)+" "+name(n))
 	}
 	return out
 }
@@ -265,15 +303,37 @@ func (t *textWriter) lines(lines []line) {
 		case changed:
 			s = t.o.Paint.Yellow(s)
 		}
-		body := l.text
+		body, more := t.room(l)
 		if l.sign == kept && strings.HasPrefix(body, "#") {
 			body = t.o.Paint.Faint(body)
 		}
 		if l.note != "" {
 			body += t.o.Paint.Red("   # " + l.note)
 		}
-		t.line("      %s%s %s", strings.Repeat("    ", l.depth), s, body)
+		indent := "      " + strings.Repeat("    ", l.depth)
+		t.line("%s%s %s", indent, s, body)
+		for _, m := range more {
+			t.line("%s  %s", indent, m)
+		}
 	}
+}
+
+// room makes a line of a value fit the terminal: certificates in several lines, other values without their middle.
+func (t *textWriter) room(l line) (body string, more []string) {
+	if t.o.Width <= 0 || t.o.Full || strings.HasPrefix(l.text, "#") {
+		return l.text, nil
+	}
+	room := t.o.Width - 8 - 4*l.depth
+	if l.note != "" {
+		room -= utf8.RuneCountInString(l.note) + 5
+	}
+	if strings.Contains(l.text, "certificate ") && strings.Contains(l.text, ", sha256 ") {
+		lines := broken(l.text, room)
+		return lines[0], lines[1:]
+	}
+	body, cut := fit(l.text, max(room, leastValue))
+	t.cut = t.cut || cut
+	return body, nil
 }
 
 func (t *textWriter) outputs(p *plans.Plan) {
@@ -321,6 +381,10 @@ func (t *textWriter) foot(p *plans.Plan, gs []group) {
 		for _, g := range gs {
 			t.summary(g)
 		}
+		t.line("")
+	}
+	if t.cut {
+		t.prose("", "Long values are cut in the middle (…); --full shows them whole.")
 		t.line("")
 	}
 	if n := p.Counts().Forget; n > 0 {

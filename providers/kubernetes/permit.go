@@ -17,6 +17,9 @@ var (
 	_ providers.Permitter  = (*single)(nil)
 )
 
+// Location implements providers.Locator.
+func (p *provider) Location() string { return p.cluster().Location() }
+
 // Place implements providers.Authorizer.
 func (p *provider) Place() string { return p.cluster().Place() }
 

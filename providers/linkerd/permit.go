@@ -10,6 +10,9 @@ import (
 
 var _ providers.Authorizer = (*provider)(nil)
 
+// Location implements providers.Locator.
+func (p *provider) Location() string { return p.cluster().Location() }
+
 // Place implements providers.Authorizer.
 func (p *provider) Place() string { return p.cluster().Place() }
 

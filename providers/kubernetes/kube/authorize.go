@@ -35,6 +35,22 @@ func (c *Cluster) Place() string {
 	return place
 }
 
+// Location names the context and the address of the API server. It reads the kubeconfig and makes no request.
+func (c *Cluster) Location() string {
+	k, err := c.connect()
+	if err != nil {
+		return c.Place()
+	}
+	place := "the service account of the pod"
+	if k.context != "" {
+		place = "context " + k.context
+	}
+	if c.connection.As != "" {
+		place += " as " + c.connection.As
+	}
+	return place + ", " + k.config.Host
+}
+
 // Authorize completes rights with plural names and scopes, and adds what every connection needs. Kinds that are neither
 // compiled in nor brought by the configuration are asked of the cluster; when it does not answer they are guessed.
 func (c *Cluster) Authorize(ctx context.Context, rights []providers.Right) ([]providers.Right, hcl.Diagnostics) {

@@ -48,6 +48,7 @@ type Cluster struct {
 // clients share one HTTP connection pool.
 type clients struct {
 	config    *rest.Config
+	context   string // of the kubeconfig; "" without one
 	http      *http.Client
 	raw       rest.Interface
 	dynamic   dynamic.Interface
@@ -105,7 +106,10 @@ func (c *Cluster) newClients() (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &clients{config: config, http: client}
+	out := &clients{config: config, http: client, context: c.connection.Context}
+	if raw, err := loader.RawConfig(); err == nil && out.context == "" {
+		out.context = raw.CurrentContext
+	}
 	if out.dynamic, err = dynamic.NewForConfigAndClient(config, client); err != nil {
 		return nil, err
 	}
