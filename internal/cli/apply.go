@@ -106,7 +106,7 @@ func (r *runner) run(out *outputFlags, dir string, plan planFunc) (err error) {
 		c.diagnostics(ds)
 		return exitWith(codeOf(ds))
 	}
-	sig := catch(r.cmd.Context())
+	sig := catch(r.cmd.Context(), r.apply.stopTimeout)
 	defer sig.release()
 	if p == nil {
 		var more hcl.Diagnostics

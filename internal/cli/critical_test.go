@@ -60,7 +60,7 @@ func TestCriticalChangesNeedMoreThanYes(t *testing.T) {
 			var said bytes.Buffer
 			r := &runner{app: a, cmd: cmd, question: "Do you want to perform these actions?", apply: &applyFlags{autoApprove: tt.auto, destructive: tt.destructive}}
 			c := &console{Terminal: &ui.Terminal{In: strings.NewReader(tt.input), Out: &said, Err: &said}}
-			sig := catch(t.Context())
+			sig := catch(t.Context(), 0)
 			defer sig.release()
 			done, err := r.approve(c, sig, removal(t))
 			if done == tt.goOn {

@@ -51,7 +51,7 @@ Objects whose metadata says that nobody touched our fields are not read whole. -
 				return err
 			}
 			defer c.close(&err)
-			sig := catch(cmd.Context())
+			sig := catch(cmd.Context(), 0)
 			defer sig.release()
 			l := &driftLook{app: a, cmd: cmd, console: c, in: &in, plan: &plan, flags: &flags, reports: &reports, started: a.now()}
 			l.read(sig, directory(args))

@@ -125,12 +125,14 @@ type applyFlags struct {
 	autoApprove       bool
 	destructive       int
 	lockTimeout       time.Duration
+	stopTimeout       time.Duration
 	rollbackOnFailure bool
 }
 
 func (f *applyFlags) add(fs *pflag.FlagSet, rollback bool) {
 	fs.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask before anything is changed")
 	fs.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another run to give the state free, for instance 30s")
+	fs.DurationVar(&f.stopTimeout, "stop-timeout", 7*time.Second, "how long after SIGTERM steps in flight may go on before they are aborted; 0 lets them finish")
 	if rollback {
 		fs.BoolVar(&f.rollbackOnFailure, "rollback-on-failure", false, "undo the run when a step fails (default: on_failure of the configuration)")
 	}
@@ -157,7 +159,7 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 // envName returns the environment variable of a flag, or "".
 func envName(f *pflag.Flag) string {
 	switch f.Name {
-	case "state", "kubeconfig", "context", "progress", "color", "parallelism", "lock-timeout", "json-into", "webhook", "pushgateway":
+	case "state", "kubeconfig", "context", "progress", "color", "parallelism", "lock-timeout", "stop-timeout", "log-file", "json-into", "webhook", "pushgateway":
 		return "MESHPLAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 	}
 	return ""

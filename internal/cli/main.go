@@ -54,6 +54,9 @@ type app struct {
 
 	dir   string // -C
 	color string // --color
+
+	logFile string       // --log-file
+	log     hclog.Logger // made on first use
 }
 
 // connection is what providers are told by flags.
@@ -123,13 +126,4 @@ panic: %s
 
 %s`, versionLine(), diag.Scrub(fmt.Sprint(reason)), stack)
 	return exitFailure
-}
-
-// logger returns the log that MESHPLAN_LOG asks for, on stderr. Without it nothing is logged.
-func (a *app) logger() hclog.Logger {
-	level := hclog.LevelFromString(a.getenv("MESHPLAN_LOG"))
-	if level == hclog.NoLevel || level == hclog.Off {
-		return hclog.NewNullLogger()
-	}
-	return hclog.New(&hclog.LoggerOptions{Name: "meshplan", Level: level, Output: a.err, JSONFormat: a.getenv("MESHPLAN_LOG_FORMAT") == "json"})
 }

@@ -53,7 +53,7 @@ credentials that can only read are enough.`,
 				options.Mode = plans.Destroy
 			}
 			options.Generate = generate != ""
-			sig := catch(cmd.Context())
+			sig := catch(cmd.Context(), 0)
 			defer sig.release()
 			p, more := w.plan(c, sig, &plan, options)
 			ds = append(ds, more...)

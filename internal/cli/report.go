@@ -43,7 +43,7 @@ func (a *app) console(cmd *cobra.Command, f *outputFlags) (*console, error) {
 	if err != nil {
 		return nil, usageError(cmd, fmt.Errorf("--progress: %w", err))
 	}
-	if mode == ui.ProgressAuto && a.getenv("MESHPLAN_LOG") != "" {
+	if mode == ui.ProgressAuto && a.getenv("MESHPLAN_LOG") != "" && a.logFile == "" {
 		mode = ui.ProgressPlain // a region that is drawn again and a log would destroy each other
 	}
 	only, err := actions(f.only)

@@ -44,6 +44,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "run as if started in this `directory`")
 	root.PersistentFlags().StringVar(&a.color, "color", string(ui.ColorAuto), "`when` to colour: auto, always or never")
 	completeWords(root, "color", "auto", "always", "never")
+	root.PersistentFlags().StringVar(&a.logFile, "log-file", "", "append the log to a `file` instead of standard error; its level is that of MESHPLAN_LOG, or debug")
 	root.AddGroup(&cobra.Group{ID: "write", Title: "Write a rollout:"}, &cobra.Group{ID: "run", Title: "Carry it out:"}, &cobra.Group{ID: "look", Title: "Look at it:"})
 	group := func(id string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
@@ -108,7 +109,7 @@ func topic(name, short, text string) *cobra.Command {
 
 const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>; files and --var go before it
   MESHPLAN_STATE           like --state; in the same way MESHPLAN_KUBECONFIG, MESHPLAN_CONTEXT, MESHPLAN_PROGRESS,
-                           MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT, MESHPLAN_JSON_INTO,
+                           MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT, MESHPLAN_STOP_TIMEOUT, MESHPLAN_LOG_FILE, MESHPLAN_JSON_INTO,
                            MESHPLAN_WEBHOOK and MESHPLAN_PUSHGATEWAY
   MESHPLAN_WEBHOOK_SECRET  signs the messages of "meshplan drift"
   MESHPLAN_LOG             trace, debug, info, warn or error: log to standard error

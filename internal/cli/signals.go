@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 var errInterrupted = errors.New("interrupted")
@@ -23,8 +24,9 @@ type interrupts struct {
 // onAbort says what to do when the second signal comes; nil means nothing.
 func (i *interrupts) onAbort(f func()) { i.aborting.Store(&f) }
 
-// catch begins to listen; release ends it.
-func catch(parent context.Context) *interrupts {
+// catch begins to listen; release ends it. When SIGTERM comes first, whoever sent it will kill before long: after stop (0
+// means never) it counts as a second signal, so that what is in flight is noted and the state closed in time.
+func catch(parent context.Context, stop time.Duration) *interrupts {
 	first, one := context.WithCancelCause(parent)
 	second, two := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -32,11 +34,18 @@ func catch(parent context.Context) *interrupts {
 	i := &interrupts{first: first, second: second}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for _, cancel := range []context.CancelCauseFunc{one, two} {
+		var late <-chan time.Time
+		for n, cancel := range []context.CancelCauseFunc{one, two} {
 			select {
 			case <-done:
 				return
-			case <-signals:
+			case s := <-signals:
+				if n == 0 && s == syscall.SIGTERM && stop > 0 {
+					timer := time.NewTimer(stop)
+					defer timer.Stop()
+					late = timer.C
+				}
+			case <-late:
 			}
 			if f := i.aborting.Load(); f != nil && *f != nil && first.Err() != nil {
 				(*f)()

@@ -86,6 +86,9 @@ func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings)
 // engine makes an engine whose events go to events, which may be nil.
 func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
 	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger(), verify: w.verify})
+	if log := w.app.logger(); log.IsError() {
+		events = &logged{log: log, next: events}
+	}
 	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now, Version: versionNumber()})
 }
 
