@@ -32,11 +32,19 @@ type Recovered struct {
 	Lineage string
 	// Records were rebuilt, in order of address.
 	Records []addr.Instance
-	// Left are addresses whose objects were found but whose type cannot be rebuilt from them, or of which several
-	// objects bear the mark. The next apply takes them over, because the state has their lineage again.
-	Left []addr.Instance
+	// Left are addresses whose objects were found and whose records were not rebuilt.
+	Left []LeftBehind
 	// Known are addresses that were recorded already.
 	Known int
+}
+
+// LeftBehind is an address without a record whose mark some objects bear.
+type LeftBehind struct {
+	Addr addr.Instance
+	// Objects are their IDs, sorted.
+	Objects []string
+	// Todo says what has to be done, in a sentence.
+	Todo string
 }
 
 // Recover rebuilds records from the ownership marks on live objects, after the state was lost. It touches no object and no
@@ -158,12 +166,39 @@ func (w *world) rebuild(ctx context.Context, found []providers.Marked, out *Reco
 			ds = append(ds, more...)
 		}
 		if rec == nil {
-			out.Left = append(out.Left, a)
+			out.Left = append(out.Left, w.leftBehind(a, objects[a]))
 			continue
 		}
 		records, out.Records = append(records, rec), append(out.Records, a)
 	}
 	return records, ds
+}
+
+// leftBehind says what is to be done about objects whose record is not rebuilt. What the configuration still has is taken
+// over by the next apply, because the state has the lineage of the marks again.
+func (w *world) leftBehind(a addr.Instance, objects []providers.Marked) LeftBehind {
+	out := LeftBehind{Addr: a}
+	for _, m := range objects {
+		out.Objects = append(out.Objects, m.IDs[0])
+	}
+	p, _ := w.providerOf(a)
+	importable := false
+	if p != nil {
+		_, importable = p.types()[a.Type].(providers.Importer)
+	}
+	switch {
+	case p == nil || p.types()[a.Type] == nil:
+		out.Todo = "This program has no such type: use the one that made the objects, or delete them by hand."
+	case p.pending:
+		out.Todo = "The configuration of its provider depends on resources: apply these first, then recover again."
+	case w.configured(a) == nil:
+		out.Todo = "There is no block for it any more: write one and apply, which takes the objects over, or delete them by hand."
+	case importable && len(objects) > 1:
+		out.Todo = "It should be one object: delete those that are too many, or take their label and annotation of meshplan away, and recover again."
+	default:
+		out.Todo = "The next apply takes it over and changes only what differs."
+	}
+	return out
 }
 
 // rebuildOne reads an object by its type's import. It returns nil when the type has none, or does not know the object.

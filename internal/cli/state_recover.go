@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,8 @@ func (a *app) stateRecoverCommand() *cobra.Command {
 		Long: `Looks for the marks that meshplan leaves on the objects it manages, and rebuilds the records that are missing in the state: after the file was lost, or
 after a copy was restored that is older than some objects. It touches no object, and no record that exists.
 
-Types that cannot be read back from one object (charts, for instance) are listed; the next apply takes them over. Journals are lost with the state: earlier
+What cannot be read back from one object (charts, certificates, waves) is listed with its objects and with what to do: in general the next apply takes it
+over. Journals are lost with the state: earlier
 runs cannot be rolled back, and secrets show as changed once. Before this command, try "meshplan state restore".`,
 		Example: "  meshplan state recover\n  meshplan state recover --lineage 0f3a…",
 		Args:    atMost(0),
@@ -41,7 +43,7 @@ runs cannot be rolled back, and secrets show as changed once. Before this comman
 				fmt.Fprintf(a.out, "Recovered %s.\n", oneLine(r.String()))
 			}
 			for _, l := range got.Left {
-				fmt.Fprintf(a.out, "Found %s, which the next apply takes over.\n", oneLine(l.String()))
+				fmt.Fprintf(a.out, "Left %s (%s). %s\n", oneLine(l.Addr.String()), oneLine(few(l.Objects)), l.Todo)
 			}
 			fmt.Fprintf(a.out, "Recovered %s of the lineage %s; %d recorded already.\nRun \"meshplan plan\" to see what differs.\n", plural(len(got.Records), "record"), got.Lineage, got.Known)
 			return nil
@@ -51,4 +53,13 @@ runs cannot be rolled back, and secrets show as changed once. Before this comman
 	addLockTimeout(cmd, &apply.lockTimeout)
 	cmd.Flags().StringVar(&o.Lineage, "lineage", "", "`lineage` of the lost state, where several have left marks")
 	return cmd
+}
+
+// few names some of several things.
+func few(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
