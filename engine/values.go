@@ -13,7 +13,7 @@ import (
 
 // unmark strips v of its marks and returns them with their paths.
 func unmark(v cty.Value) (cty.Value, []cty.PathValueMarks) {
-	if v == cty.NilVal || !v.ContainsMarked() {
+	if v == cty.NilVal || !schema.ContainsMarked(v) {
 		return v, nil
 	}
 	return v.UnmarkDeepWithPaths()

@@ -22,8 +22,35 @@ func IsSensitive(v cty.Value) bool { return hasDeep(v, Sensitive) }
 // IsEphemeral reports whether v or anything inside it is marked ephemeral.
 func IsEphemeral(v cty.Value) bool { return hasDeep(v, Ephemeral) }
 
+// ContainsMarked is cty's method of that name without its garbage: a path for every element and a sorted list of the
+// attributes of every object. It is asked of each value several times a run. v must not be cty.NilVal.
+func ContainsMarked(v cty.Value) bool {
+	if v.IsMarked() {
+		return true
+	}
+	ty := v.Type()
+	if ty.IsPrimitiveType() || v.IsNull() || !v.IsKnown() {
+		return false
+	}
+	switch {
+	case ty.IsObjectType():
+		for name := range ty.AttributeTypes() {
+			if ContainsMarked(v.GetAttr(name)) {
+				return true
+			}
+		}
+	case ty.IsTupleType(), ty.IsListType(), ty.IsMapType(): // a set is marked as a whole
+		for it := v.ElementIterator(); it.Next(); {
+			if _, e := it.Element(); ContainsMarked(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func hasDeep(v cty.Value, m mark) bool {
-	if !v.ContainsMarked() {
+	if !ContainsMarked(v) {
 		return false
 	}
 	_, marks := v.UnmarkDeep()

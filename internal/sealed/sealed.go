@@ -36,7 +36,7 @@ func Seal(v cty.Value, key []byte) Value {
 	if v == cty.NilVal {
 		return Value{}
 	}
-	if !v.ContainsMarked() {
+	if !schema.ContainsMarked(v) {
 		return Value{Plain: v}
 	}
 	plain, marks := v.UnmarkDeepWithPaths()

@@ -17,7 +17,7 @@ import (
 const (
 	importObject    = "`apiVersion/kind/namespace/name`, without the namespace for a kind that belongs to none: `apps/v1/Deployment/shop/web`, `v1/Namespace/shop`"
 	importNamespace = "the name, or `v1/Namespace/NAME`: `shop`. Labels and annotations that a person or a tool set are compared with the configuration"
-	importSecret    = "`NAMESPACE/NAME`, or `v1/Secret/NAMESPACE/NAME`: `shop/db`. Type, labels, annotations and `immutable` are compared with the configuration, and so is the data, as a whole and by keyed fingerprints: no value of it is shown or recorded. Keys that the configuration leaves out show as a change of the data; those that meshplan did not set stay in the Secret"
+	importSecret    = "`NAMESPACE/NAME`, or `v1/Secret/NAMESPACE/NAME`: `shop/db`. Type, labels, annotations and `immutable` are compared with the configuration, and so is the data, as a whole and by keyed fingerprints: no value of it is shown or recorded. Keys that the configuration leaves out show as a change of the data, and go when kubectl, Helm or another such tool set them"
 	importMetadata  = importObject + ". Labels and annotations that a person or a tool set are compared with the configuration, or, when this very resource set some before, those alone. What the configuration leaves out is not managed, and stays on the object when somebody else set it"
 )
 

@@ -23,6 +23,15 @@ func (l *lab) byHand(resource kschema.GroupVersionResource, namespace string, ob
 	}
 }
 
+func (l *lab) secretOf(name string) *unstructured.Unstructured {
+	l.t.Helper()
+	live, err := testenv.Dynamic(l.t).Resource(secrets).Namespace(l.ns).Get(l.t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return live
+}
+
 func (l *lab) tryImport(address, id string) (record, hcl.Diagnostics) {
 	l.t.Helper()
 	out, ds := l.kind(address).(providers.Importer).Import(l.t.Context(), l.owner(address), id)
@@ -93,7 +102,25 @@ data      = { password = "`+value+`" }`)
 		if again := l.read(address, rec); !again.value.GetAttr("data").RawEquals(rec.value.GetAttr("data")) {
 			t.Errorf("the digests of the import are not those of the data: %#v", again.value)
 		}
-		l.imports(address, prefix+l.ns+"/"+name, config(planted))
+		rec = l.imports(address, prefix+l.ns+"/"+name, config(planted))
+		live := l.secretOf(name)
+		for _, e := range live.GetManagedFields() {
+			if e.Manager != kube.FieldManager {
+				t.Errorf("%s still owns fields", e.Manager)
+			}
+		}
+		// The key is ours alone now: it goes when the configuration drops it.
+		other := l.config(address, `
+name      = "`+name+`"
+namespace = "NS"
+type      = "example.test/key"
+labels    = { app = "shop" }
+data      = { token = "x" }`)
+		rec = l.apply(address, rec, other)
+		if data, _ := l.secretOf(name).Object["data"].(map[string]any); len(data) != 1 || data["token"] == nil {
+			t.Errorf("the Secret has %d keys", len(data))
+		}
+		l.settled(address, rec, other)
 	}
 	if all := strings.Join(l.log.said, "\n"); strings.Contains(all, planted) {
 		t.Errorf("the value leaked: %s", all)

@@ -175,10 +175,10 @@ func (s *setRun) progress(format string, args ...any) {
 
 // remember makes the record of an object as the server returned it.
 func (c *Cluster) remember(owner providers.Owner, w *wish, live *unstructured.Unstructured, o SetOptions, yielded []string, pending bool) ObjectRecord {
-	manager := managerOf(o)
+	manager, fields := managerOf(o), live.GetManagedFields()
 	rec := ObjectRecord{
 		Ref: w.ref, UID: string(live.GetUID()), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
-		Desired: w.digest, Entry: entryDigest(live.GetManagedFields(), manager), Yielded: yielded, Pending: pending,
+		Desired: w.digest, Entry: entryDigest(fields, manager), Yielded: yielded, Pending: pending,
 	}
 	if o.Manager != "" {
 		rec.Manager = o.Manager
@@ -190,7 +190,7 @@ func (c *Cluster) remember(owner providers.Owner, w *wish, live *unstructured.Un
 		rec.Null = append(rec.Null, p.String())
 	}
 	slices.Sort(rec.Null)
-	for _, d := range differences(unyielded(w.Object, live, yielded), denormalized(w.Object, live), allFields(live.GetManagedFields())) {
+	for _, d := range differences(unyielded(w.Object, live, yielded), denormalized(w.Object, live), allFields(fields)) {
 		if rec.Canon == nil {
 			rec.Canon = map[string]string{}
 		}

@@ -47,6 +47,16 @@ func Imported(owner providers.Owner, live *unstructured.Unstructured) (Desired, 
 	return Desired{Object: object}, Record{[]ObjectRecord{rec}}
 }
 
+// imported reports whether an object is recorded that was never applied: its import is all that is known of it.
+func (o *ObjectRecord) imported() bool {
+	return o != nil && o.Desired == "" && o.Entry == "" && !o.Pending
+}
+
+// Imported reports whether the objects of a record come from an import and were never applied.
+func (r Record) Imported() bool {
+	return len(r.Objects) > 0 && r.Objects[0].imported()
+}
+
 // Differences lists where a live object, or what is recorded of it, is not as wanted, as drift.
 func Differences(want, live *unstructured.Unstructured) []Drift {
 	var out []Drift

@@ -52,6 +52,9 @@ func (c *Cluster) evaluateChange(ctx context.Context, owner providers.Owner, w *
 		e.plan.Notes = append(e.plan.Notes, "takes over an existing object")
 		e.rewrite.from = tools(live)
 	}
+	if rec.imported() && !o.Partial { // what made it lets go of it, or a field that is removed here would stay for ever
+		e.rewrite.from = tools(live)
+	}
 	former := rec.former(managerOf(o))
 	if former != "" && entryOf(live.GetManagedFields(), former) != nil {
 		e.rewrite.from = append(e.rewrite.from, former)

@@ -19,7 +19,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // FromValue converts a configured object to JSON terms: whole numbers become int64, others float64. Nulls and
 // unknowns in maps are left out and listed. Marks are ignored. The error of what has no JSON form says where it is.
 func FromValue(v cty.Value) (object map[string]any, unknown, null []Path, err error) {
-	if v.ContainsMarked() { // unmarking rebuilds the value
+	if mschema.ContainsMarked(v) { // unmarking rebuilds the value
 		v, _ = v.UnmarkDeep()
 	}
 	if !v.IsKnown() {
