@@ -17,7 +17,11 @@
 //	whose an object is                              the owner annotation                            owner.go, live.go
 //	who else sets a field                           the server's conflicts; people's edits of our   conflict.go
 //	                                                objects are drift, controllers' are conflicts
-//	what an adopted object leaves behind            the entry of the tool that made it              rewrite.go
+//	whose a field is that others set as well        the longest path of field_conflicts that leads  fieldpolicy.go
+//	                                                to it, then conflicts; a field left to others
+//	                                                keeps its value until they set it
+//	what an adopted or imported object leaves       the entry of the tool that made it              rewrite.go
+//	behind
 //	ownership the server cannot read, or shared     managedFields are rewritten, guarded by the     rewrite.go
 //	list elements                                   resource version
 //	whether a field can be changed in place         the server's refusal and a second probe         immutable.go
@@ -29,6 +33,8 @@
 //	whether it is ready                             kstatus and what it does not know, from one     ready.go, rollout.go,
 //	                                                watch per kind and namespace                    stream.go
 //	whether it is gone                              the UID; finalizers and conditions say why not  delete.go
+//	what a chart generates                          two more renderings find it, the live objects   ../chart/generated.go
+//	                                                keep it
 //	what somebody would have written                managedFields, kubectl's note, probes           aswritten.go
 //	how many requests at once, and which again      429 halves, resets are repeated                 flow.go, retry.go
 //	which cluster, and as whom                      the kubeconfig, never named by configuration    connection.go, cluster.go

@@ -22,6 +22,7 @@ import (
 type readiness struct {
 	ready   bool
 	failed  bool // waiting does not help
+	stuck   bool // waiting helps only if it passes soon
 	message string
 }
 
@@ -109,7 +110,7 @@ func (c *Cluster) waitOne(ctx, parent context.Context, r Ref, o WaitOptions, w *
 		if !last.ready && !last.failed && live != nil && hasPods(r.GroupKind()) {
 			words = c.podTrouble(ctx, live)
 			switch {
-			case len(words) == 0:
+			case len(words) == 0 && !last.stuck:
 				failingSince = time.Time{}
 			case failingSince.IsZero():
 				failingSince = time.Now()
@@ -174,7 +175,8 @@ func readyAtOnce(gk schema.GroupKind) bool {
 // judge looks at an object once.
 func (c *Cluster) judge(ctx context.Context, u *unstructured.Unstructured, o WaitOptions) readiness {
 	if u.GetDeletionTimestamp() != nil {
-		return readiness{message: "it is being deleted"}
+		// The content of a namespace can only wait for the end of it.
+		return readiness{failed: u.GetKind() == "Namespace" && u.GroupVersionKind().Group == "", message: "it is being deleted" + holders(u)}
 	}
 	if o.Rollout {
 		if r := c.rolledOut(ctx, u); !r.ready {

@@ -20,7 +20,7 @@ func (c *Cluster) rolledOut(ctx context.Context, u *unstructured.Unstructured) r
 			return readiness{failed: true, message: "the Deployment is paused, so nothing rolls out; resume it"}
 		}
 		if r := conditionHolds(u, WaitCondition{"ReplicaFailure", "True"}); r.ready {
-			return readiness{message: "pods cannot be created: " + messageOf(u, "ReplicaFailure")}
+			return readiness{stuck: true, message: "pods cannot be created: " + messageOf(u, "ReplicaFailure")}
 		}
 		if c, ok := findCondition(u, "Progressing"); ok && c.Reason == "ProgressDeadlineExceeded" && !observedStale(u) {
 			return readiness{failed: true, message: c.Message}

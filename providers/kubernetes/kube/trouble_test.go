@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/meshplan/meshplan/internal/testenv"
@@ -292,6 +294,32 @@ func TestCrashingPodEndsTheWaitWithItsWords(t *testing.T) {
 	rec := r.make(kube.Record{}, none, r.objects(strings.Replace(deployment, "spec:\n      tolerations", "spec:\n      nodeSelector: {nowhere: \"yes\"}\n      tolerations", 1))...)
 	ds := r.WaitReady(t.Context(), []kube.Ref{rec.Objects[0].Ref}, kube.WaitOptions{Rollout: true, Timeout: time.Minute, Grace: time.Second}, nil)
 	wantCode(t, only(t, ds), kube.CodeFailed, "Unschedulable")
+}
+
+func TestPodsThatAreNotAdmittedEndTheWait(t *testing.T) {
+	r := newRig(t)
+	r.make(kube.Record{}, none, r.objects(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: no-pods, namespace: NS}, spec: {hard: {pods: "0"}}}`)...)
+	rec := r.make(kube.Record{}, none, r.objects(deployment)...)
+	ds := r.WaitReady(t.Context(), []kube.Ref{rec.Objects[0].Ref}, kube.WaitOptions{Rollout: true, Timeout: 2 * time.Minute, Grace: time.Second}, nil)
+	wantCode(t, only(t, ds), kube.CodeFailed, "pods cannot be created", "exceeded quota", "no-pods")
+}
+
+func TestNamespaceThatGoesAwayIsNotWaitedFor(t *testing.T) {
+	r := newRig(t)
+	name := r.ns + "-gone"
+	rec := r.make(kube.Record{}, none, r.objects(`{apiVersion: v1, kind: Namespace, metadata: {name: `+name+`}}`)...)
+	held := r.make(kube.Record{}, none, r.objects(`{apiVersion: v1, kind: ConfigMap, metadata: {name: held, namespace: `+name+`, finalizers: [example.test/hold]}}`)...)
+	t.Cleanup(func() {
+		_, err := r.Patch(context.Background(), held.Objects[0].Ref, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.Delete(t.Context(), rec.Objects[0].Ref, kube.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ds := r.WaitReady(t.Context(), []kube.Ref{rec.Objects[0].Ref}, kube.WaitOptions{Rollout: true, Timeout: 2 * time.Minute}, nil)
+	wantCode(t, only(t, ds), kube.CodeFailed, "it is being deleted")
 }
 
 func TestPodsOfAWorkload(t *testing.T) {
