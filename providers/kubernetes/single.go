@@ -120,7 +120,7 @@ func (s *single) answer(req providers.PlanRequest, prior kube.Record, plan kube.
 	if out.Again == "" && o.Action == kube.Update && len(o.Changes) == 0 && o.Deferred == "" && !req.Prior.IsNull() {
 		out.Again = "its ownership marks or the ownership of its fields are to be restored"
 		if prior.Imported() {
-			out.Again = "its ownership mark is written, and what made it gives its fields up; no field changes"
+			out.Again = "its ownership marks are written, and what made it gives its fields up; no field changes"
 		}
 	}
 	out.Planned = s.protect(set(req.Proposed, known))
