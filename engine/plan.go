@@ -165,6 +165,9 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 	case plans.RefreshOnly:
 		p.ds = append(p.ds, p.settleProviders(ctx)...)
 		p.lateDrift()
+		if p.wanted != nil {
+			p.plan.Drift = slices.DeleteFunc(p.plan.Drift, func(c *plans.Change) bool { return !p.wanted[c.Addr] })
+		}
 		p.acceptDrift()
 		p.ds = append(p.ds, p.inspect(ctx)...)
 	default:

@@ -27,10 +27,11 @@ type Acknowledgement struct {
 // Expired reports whether the acknowledgement has ended.
 func (a *Acknowledgement) Expired(now time.Time) bool { return !now.Before(a.Until) }
 
-// Covers reports whether the acknowledgement is about an item, whatever the date.
-func (a *Acknowledgement) Covers(i Item) bool {
+// covers reports whether the acknowledgement is about an item, whatever the date. The item's address comes parsed; it is
+// nil for an item without one.
+func (a *Acknowledgement) covers(i Item, at *addr.Instance) bool {
 	finding := strings.Contains(i.Kind, ".")
-	if a.Target != nil && !a.About(i.Address) {
+	if a.Target != nil && (at == nil || !a.Target.Contains(*at)) {
 		return false
 	}
 	switch {
@@ -40,12 +41,6 @@ func (a *Acknowledgement) Covers(i Item) bool {
 		return false
 	}
 	return a.Path == "" || a.Path == i.Path || strings.HasPrefix(i.Path, a.Path) && strings.ContainsRune(".[", rune(i.Path[len(a.Path)]))
-}
-
-// About reports whether the address of an instance is what the acknowledgement names, or within it.
-func (a *Acknowledgement) About(address string) bool {
-	i, err := addr.Parse(address)
-	return err == nil && a.Target != nil && a.Target.Contains(i)
 }
 
 // Acknowledged is an item with the acknowledgement that covers it.
@@ -71,10 +66,14 @@ type Division struct {
 func Divide(items []Item, list []*Acknowledgement, now time.Time) (d Division) {
 	used := map[*Acknowledgement]bool{}
 	for _, i := range sorted(items) {
+		var at *addr.Instance
+		if parsed, err := addr.Parse(i.Address); err == nil {
+			at = &parsed
+		}
 		var valid, lapsed *Acknowledgement
 		for _, a := range list {
 			switch {
-			case !a.Covers(i):
+			case !a.covers(i, at):
 			case a.Expired(now):
 				lapsed = a
 			default:

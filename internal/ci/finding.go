@@ -102,6 +102,22 @@ func FromDrift(changes []*plans.Change) []Finding {
 	return out
 }
 
+// FromFindings returns a finding of a report for each one that a provider made. What fails now is an error.
+func FromFindings(list []render.DriftFinding) []Finding {
+	var out []Finding
+	for _, in := range list {
+		f := Finding{Code: diag.Code(in.Class), Level: Warning, Address: in.Address, Summary: in.Summary, Detail: in.Detail + " " + in.Fix, identity: in.Object}
+		if in.Object != "" {
+			f.Detail = in.Object + ": " + f.Detail
+		}
+		if in.Severity == plans.SeverityCritical.String() {
+			f.Level = Error
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // some joins the first n of names.
 func some(names []string, n int) string {
 	if len(names) > n+1 {

@@ -46,6 +46,9 @@ Objects whose metadata says that nobody touched our fields are not read whole. -
 					return usageError(cmd, err)
 				}
 			}
+			if len(plan.targets) > 0 && (flags.remember != "" || flags.textfile != "" || flags.pushgateway != "") {
+				return usageError(cmd, errors.New("a look at --target says nothing about the rest, so it can neither be remembered nor measured"))
+			}
 			c, err := a.console(cmd, &out)
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/alarm"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
@@ -121,9 +122,9 @@ func (l *driftLook) compare(ctx context.Context) {
 		}
 		p = &plans.Plan{}
 	}
-	configured := map[string]bool{}
+	configured := map[addr.Instance]bool{}
 	for _, c := range p.Changes {
-		configured[c.Addr.Current().String()] = true
+		configured[c.Addr.Current()] = true
 		if c.Action != plans.NoOp && c.Action != plans.Read && certain(c) {
 			l.report.Pending = append(l.report.Pending, c)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/alarm"
 	"github.com/meshplan/meshplan/internal/ci"
 	"github.com/meshplan/meshplan/internal/diag"
@@ -39,18 +40,18 @@ func (l *driftLook) readAcknowledgements() {
 }
 
 // checkAcknowledged finds addresses that are neither recorded nor configured; such entries hold for nothing.
-func (l *driftLook) checkAcknowledged(configured map[string]bool) {
+func (l *driftLook) checkAcknowledged(configured map[addr.Instance]bool) {
 	var names []string
 	for _, r := range l.snapshot.Records {
 		names = append(names, r.Addr.Resource.String())
-		configured[r.Addr.Current().String()] = true
+		configured[r.Addr.Current()] = true
 	}
 	l.known = slices.DeleteFunc(l.known, func(a *alarm.Acknowledgement) bool {
 		if a.Target == nil {
 			return false
 		}
-		for name := range configured {
-			if a.About(name) {
+		for i := range configured {
+			if a.Target.Contains(i) {
 				return false
 			}
 		}
@@ -215,6 +216,7 @@ func (l *driftLook) write(kind string, w io.Writer) error {
 	}
 	f := findings{command: "drift", general: "state and configuration", strict: true, took: l.app.now().Sub(l.started), place: l.app.place(l.files)}
 	f.list = append(ci.FromDiagnostics(l.ds, l.snippets()), ci.FromDrift(l.report.Drift)...)
+	f.list = append(f.list, ci.FromFindings(l.report.Findings)...)
 	if l.snapshot != nil {
 		for _, r := range l.snapshot.Records {
 			f.cases = append(f.cases, r.Addr.String())

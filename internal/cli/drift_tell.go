@@ -13,6 +13,7 @@ import (
 	"github.com/meshplan/meshplan/internal/alarm"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/plans/render"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
@@ -134,7 +135,7 @@ func (l *driftLook) measurement() alarm.Measurement {
 		m.Objects[alarm.Class{Kind: c.Addr.Type, Class: class}]++
 	}
 	for _, f := range l.report.Findings {
-		m.Objects[alarm.Class{Kind: kindOf(f.Address), Class: f.Class}]++
+		m.Objects[alarm.Class{Kind: kindOf(f), Class: f.Class}]++
 	}
 	if l.found != nil {
 		for _, g := range l.found.Gauges {
@@ -149,11 +150,12 @@ func (l *driftLook) measurement() alarm.Measurement {
 	return m
 }
 
-// kindOf is the type of an address; empty for none.
-func kindOf(address string) string {
-	a, err := addr.Parse(address)
-	if err != nil {
-		return ""
+// kindOf returns what a finding is counted by: the type of the instance that answers for the object, or else the kind
+// that the object's name begins with.
+func kindOf(f render.DriftFinding) string {
+	if a, err := addr.Parse(f.Address); err == nil {
+		return a.Type
 	}
-	return a.Type
+	kind, _, _ := strings.Cut(f.Object, " ")
+	return kind
 }
