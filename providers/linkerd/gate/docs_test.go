@@ -16,7 +16,7 @@ import (
 func TestExamplesAndDocs(t *testing.T) {
 	all := map[string]*schema.Resource{}
 	e, w := env.Env{}, policy.NewWorld()
-	for name, rt := range mesh.Types(e) {
+	for name, rt := range mesh.Types(e, nil) {
 		all[name] = rt.Schema()
 	}
 	for name, rt := range policy.Types(e, w) {

@@ -15,10 +15,14 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/typed"
 )
 
 // injection is the resource type linkerd_injection.
-type injection struct{ env env.Env }
+type injection struct {
+	env   env.Env
+	world *typed.World
+}
 
 // Schema implements providers.ResourceType.
 func (injection) Schema() *schema.Resource { return injectionSchema() }
@@ -51,6 +55,8 @@ type scene struct {
 	waves    [][]string
 	unknown  []string // names in the configuration that mean no workload
 	cni      bool     // pods are set up by the CNI plugin
+	// installed says that there is a control plane to ask.
+	installed bool
 }
 
 func (t injection) look(ctx context.Context, s spec, before *spec) (*scene, error) {
@@ -66,7 +72,7 @@ func (t injection) look(ctx context.Context, s spec, before *spec) (*scene, erro
 }
 
 func judgeScene(s spec, before *spec, want Want, observed *Observation) *scene {
-	out := &scene{spec: s, observed: observed, cni: want.CNI}
+	out := &scene{spec: s, observed: observed, cni: want.CNI, installed: want.Version != "" || len(want.Anchors) > 0}
 	want = s.want(want, before)
 	names, optedOut := observed.InScope(s.workloads)
 	out.optedOut = optedOut

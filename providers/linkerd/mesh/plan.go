@@ -51,6 +51,12 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 	}
 	ds := scene.problems(true)
 	scene.describe(&res)
+	if res.Restarts > 0 && !ds.HasErrors() {
+		res.Notes = append(res.Notes, scene.preview(ctx, c)...)
+	}
+	if t.world != nil {
+		t.world.Meshes(s.namespace, scene.unmeshed())
+	}
 	changed := before == nil || !maps.Equal(before.annotations, s.annotations) || len(dropped(before, &s)) > 0
 	if changed || res.Restarts > 0 { // what is not about to change is not judged again
 		n, err := meet(ctx, c, s.namespace)
@@ -92,6 +98,16 @@ func (s *scene) describe(res *providers.PlanResponse) {
 	for _, name := range slices.Sorted(maps.Keys(s.optedOut)) {
 		res.Notes = append(res.Notes, fmt.Sprintf("leaves %s alone: %s", name, s.optedOut[name]))
 	}
+}
+
+// unmeshed are the workloads that restart and have no proxy yet.
+func (s *scene) unmeshed() (out []string) {
+	for i := range s.states {
+		if st := &s.states[i]; st.Restart != "" && len(st.Proxies()) == 0 {
+			out = append(out, st.Name)
+		}
+	}
+	return out
 }
 
 // dropped are the workloads that were listed and are not any more.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -42,6 +44,10 @@ func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wante
 			}
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
+			if err != nil && overQuota(err) {
+				return hcl.Diagnostics{diag.Errorf(CodeBlocked, "Workload cannot be restarted",
+					"The namespace's quota leaves no room for one more pod of %s, which a restart needs and the trial of the injector too: %s. Nothing was restarted. Raise the quota, or free a pod, then apply again.", w.Name, diag.Scrub(err.Error()))}
+			}
 			if err != nil {
 				return c.Diagnose(err, "create", ref)
 			}
@@ -55,6 +61,12 @@ func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wante
 			return diag.FromError(CodeNoInjector, "Interrupted", context.Cause(ctx), nil)
 		}
 	}
+}
+
+// overQuota reports whether a pod was refused because the namespace's quota is used up. The server says so with the same
+// reason as for missing rights.
+func overQuota(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
 }
 
 // carries reports whether a pod has the wanted annotations, those that its template sets itself left out.

@@ -2,6 +2,8 @@ package mesh_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +74,7 @@ func newRig(t *testing.T) *rig {
 	e := meshtest.New(t)
 	ns := testenv.Namespace(t)
 	meshtest.Apply(t, e, ns, shopYAML)
-	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e, nil)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
 	for _, name := range []string{"deployment/web", "statefulset/db", "daemonset/agent", "deployment/legacy"} {
 		settle(t, r, name)
 	}
@@ -108,7 +110,8 @@ func TestInjectionInWaves(t *testing.T) {
 	plan, ds := r.Apply(t.Context(), config)
 	meshtest.Fail(t, ds)
 	notes := strings.Join(plan.Notes, "\n")
-	for _, want := range []string{"wave 1/2 restarts statefulset/db (1 pod)", "wave 2/2 restarts deployment/web (2 pods)", "leaves deployment/legacy alone"} {
+	for _, want := range []string{"wave 1/2 restarts statefulset/db (1 pod)", "wave 2/2 restarts deployment/web (2 pods)", "leaves deployment/legacy alone",
+		"restart of deployment/web brings proxy " + meshtest.Version + ", cpu request 10m"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
 		}
@@ -158,7 +161,7 @@ func TestInjectionInWaves(t *testing.T) {
 func TestWorkloadsThatAreBeingCreated(t *testing.T) {
 	t.Parallel()
 	e := meshtest.New(t)
-	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, testenv.Namespace(t)}
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e, nil)["linkerd_injection"], "linkerd_injection.shop"), t, e, testenv.Namespace(t)}
 	config := r.config("max_parallel = 5\ngate { timeout = \"60s\" }")
 	meshtest.Apply(t, e, r.ns, shopYAML)
 	_, ds := r.Apply(t.Context(), config)
@@ -311,7 +314,7 @@ spec:
     metadata: {labels: {app: web, linkerd.io/cni-resource: "true"}}
     spec: {containers: [{name: web, image: "web:1"}]}
 `)
-	r := &rig{meshtest.NewInstance(t, mesh.Types(e)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
+	r := &rig{meshtest.NewInstance(t, mesh.Types(e, nil)["linkerd_injection"], "linkerd_injection.shop"), t, e, ns}
 	settle(t, r, "deployment/web")
 	_, ds := r.Apply(t.Context(), r.config("gate { timeout = \"1s\" }"))
 	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeNoInjector || !r.Value.IsNull() {
@@ -375,4 +378,107 @@ func TestInspectionOfALiveNamespace(t *testing.T) {
 	_, ds = r.Apply(t.Context(), r.config("config = { default-inbound-policy = \"deny\" }\nconflicts = \"force\"\ngate { timeout = \"60s\" }"))
 	meshtest.Fail(t, ds)
 	meshtest.Eventually(t, "nothing is found", func() bool { return inspect() == "" })
+}
+
+// TestAQuotaWithoutRoomStopsBeforeTheFirstRestart: the plan says that the restart would fail and why, and the apply
+// changes nothing.
+func TestAQuotaWithoutRoomStopsBeforeTheFirstRestart(t *testing.T) {
+	r := newRig(t)
+	generations := func() (out []int64) {
+		for _, w := range r.observe().Workloads {
+			out = append(out, w.Generation)
+		}
+		return out
+	}
+	before := generations()
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: full, namespace: NS}\nspec: {hard: {pods: \"1\"}}\n")
+	config := r.config("max_parallel = 1\ngate { timeout = \"2s\" }")
+	meshtest.Eventually(t, "the plan knows of the quota", func() bool {
+		plan, ds := r.Plan(config)
+		meshtest.Fail(t, ds)
+		return strings.Contains(strings.Join(plan.Notes, "\n"), "restart of deployment/web would fail") && strings.Contains(strings.Join(plan.Notes, "\n"), "exceeded quota")
+	})
+	_, ds := r.Apply(t.Context(), config)
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeBlocked || !strings.Contains(ds[0].Detail, "exceeded quota") || !r.Value.IsNull() {
+		t.Errorf("apply: %v, %#v", ds, r.Value)
+	}
+	if after := generations(); !slices.Equal(before, after) {
+		t.Errorf("workloads were restarted: generations %v, then %v", before, after)
+	}
+}
+
+// TestARestartThatGetsNoPodsStopsTheRollout: a quota that has room for the trial and not for the restart holds the wave up.
+// The controller's words are in the error, later waves are not begun, and the next apply goes on.
+func TestARestartThatGetsNoPodsStopsTheRollout(t *testing.T) {
+	r := newRig(t)
+	// The database is replaced pod by pod and needs no room; web wants one pod more at a time than there is room for memory.
+	meshtest.Apply(t, r.env, r.ns, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greedy, namespace: NS}
+spec:
+  replicas: 1
+  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
+  selector: {matchLabels: {app: greedy}}
+  template:
+    metadata: {labels: {app: greedy}}
+    spec: {containers: [{name: greedy, image: "greedy:1"}]}
+`)
+	settle(t, r, "deployment/greedy")
+	config := r.config("max_parallel = 1\norder = [[\"db\"], [\"greedy\"], [\"web\"], [\"agent\"]]\ngate { timeout = \"8s\" }")
+	web := r.observe().Find("deployment/web").Generation
+	r.Step.OnCheckpoint = func(n int) {
+		if n == 2 { // after the first wave: somebody sets a quota
+			meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: full, namespace: NS}\nspec: {hard: {pods: \"1\"}}\n")
+		}
+	}
+	_, ds := r.Apply(t.Context(), config)
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeNotMeshed || !strings.Contains(ds[0].Detail, "exceeded quota") {
+		t.Fatalf("apply: %v", ds)
+	}
+	if got := r.Value.GetAttr("meshed").AsString(); got != "1/4" {
+		t.Errorf("the record says %s, want 1/4", got)
+	}
+	if r.observe().Find("deployment/web").Generation != web {
+		t.Error("a later wave was begun")
+	}
+	if err := r.env.Cluster().Delete(t.Context(), kube.Ref{Version: "v1", Kind: "ResourceQuota", Namespace: r.ns, Name: "full"}, kube.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.Step = &meshtest.Step{}
+	r.Read()
+	_, ds = r.Apply(t.Context(), r.config("max_parallel = 1\norder = [[\"db\"], [\"greedy\"], [\"web\"], [\"agent\"]]\ngate { timeout = \"60s\" }"))
+	meshtest.Fail(t, ds)
+	if got := r.Value.GetAttr("meshed").AsString(); got != "4/4" {
+		t.Errorf("after the quota is gone: %s", got)
+	}
+}
+
+// TestStrategiesThatReplaceNoPodAreRefusedWhilePlanning: OnDelete and a partition keep pods as they are, so that a restart would
+// wait for ever.
+func TestStrategiesThatReplaceNoPodAreRefusedWhilePlanning(t *testing.T) {
+	r := newRig(t)
+	for _, tc := range []struct{ kind, name, strategy, want string }{
+		{"StatefulSet", "lazy", "{type: OnDelete}", "its update strategy is OnDelete"},
+		{"StatefulSet", "partial", "{type: RollingUpdate, rollingUpdate: {partition: 1}}", "its update strategy keeps the first 1 pods as they are"},
+		{"DaemonSet", "lazy", "{type: OnDelete}", "its update strategy is OnDelete"},
+	} {
+		meshtest.Apply(t, r.env, r.ns, fmt.Sprintf(`
+apiVersion: apps/v1
+kind: %s
+metadata: {name: %s, namespace: NS}
+spec:
+  updateStrategy: %s
+  selector: {matchLabels: {app: %[2]s}}
+  template:
+    metadata: {labels: {app: %[2]s}}
+    spec: {containers: [{name: app, image: "app:1"}]}
+`, tc.kind, tc.name, tc.strategy))
+		name := strings.ToLower(tc.kind) + "/" + tc.name
+		settle(t, r, name)
+		_, ds := r.Plan(r.config("workloads = [\"" + name + "\"]"))
+		if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeBlocked || !strings.Contains(ds[0].Detail, tc.want) {
+			t.Errorf("%s with %s: %v", name, tc.strategy, ds)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	corev1 "k8s.io/api/core/v1"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
@@ -232,12 +233,38 @@ func lintAuthorization(s *surroundings, v cty.Value) (hcl.Diagnostics, []string)
 			"%s, so Linkerd ignores the whole policy %q and it lets nobody in. Create the authentication in the same plan and refer to its resource, or correct the name.", reason, name),
 			cty.GetAttrPath("required_authentications"))), nil
 	}
-	if policy.Target.Kind == "Server" && s.observed.Namespace != nil &&
-		!slices.ContainsFunc(s.objects.Servers, func(o Server) bool { return o.Name == policy.Target.Name }) {
-		ds = append(ds, diag.At(diag.Warningf(CodeNoTarget, "Target does not exist",
-			"There is no Server %q in namespace %q, so policy %q has no effect for now.%s", policy.Target.Name, ns, name, diag.Suggest(policy.Target.Name, s.serverNames())), cty.GetAttrPath("target")))
-	}
 	return ds, s.admitted(rule)
+}
+
+// targets finds planned policies for Servers that neither exist nor are planned. It is asked when all is planned: the Server
+// of a policy may come later in the plan, and a linkerd_inbound_policy makes some that are named after workload and port.
+func (w *World) targets(s *surroundings, ns string) (ds hcl.Diagnostics) {
+	names := s.serverNames()
+	if w.Covered(ns) {
+		for _, o := range s.observed.Workloads {
+			for _, number := range declaredPorts(&o.Template.Spec) {
+				names = append(names, cover{Workload: o.Name, Port: number}.name())
+			}
+		}
+	}
+	for _, a := range s.objects.Authorizations {
+		address := w.Address("AuthorizationPolicy", ns, a.Name)
+		if a.Target.Kind != "Server" || address == "" || slices.Contains(names, a.Target.Name) {
+			continue
+		}
+		d := diag.At(diag.Warningf(CodeNoTarget, "Target does not exist",
+			"There is no Server %q in namespace %q, so policy %q has no effect for now.%s", a.Target.Name, ns, a.Name, diag.Suggest(a.Target.Name, names)), cty.GetAttrPath("target"))
+		ds = append(ds, diag.For(d, address))
+	}
+	return ds
+}
+
+// declaredPorts are the TCP ports that the containers of a template declare.
+func declaredPorts(spec *corev1.PodSpec) (out []int) {
+	for _, p := range containerPorts(&corev1.Pod{Spec: *spec}) {
+		out = append(out, int(p.ContainerPort))
+	}
+	return out
 }
 
 func (s *surroundings) serverNames() []string {

@@ -20,6 +20,9 @@ type breach struct {
 	Why      string
 }
 
+// noMTLS is why a client without identity is refused.
+const noMTLS = "no mTLS"
+
 // String reads `shop/trip → deployment/payment:8080 (12 requests, no policy admits it)`.
 func (b breach) String() string {
 	return fmt.Sprintf("%s → %s (%.0f requests, %s)", b.From, b.To, b.Requests, b.Why)
@@ -53,7 +56,7 @@ func judge(flows []metrics.Flow, covered []cover, level string, o Objects, d Def
 		case decision == Undecided:
 			b.Why = fmt.Sprintf("policy %s admits some addresses only, and the client's is not known", rule.Name)
 		case client.Identity == "":
-			b.Why = "no mTLS"
+			b.Why = noMTLS
 		default:
 			b.Why = "no policy admits it"
 		}

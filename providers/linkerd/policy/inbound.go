@@ -44,6 +44,9 @@ func (t inbound) Plan(ctx context.Context, req providers.PlanRequest) (providers
 	}
 	res := providers.PlanResponse{Planned: req.Proposed}
 	s, known := inboundSpecOf(req.Config)
+	if known {
+		t.world.Covers(s.namespace)
+	}
 	if !known || req.Offline {
 		if !known || req.Prior.IsNull() || schema.Text(req.Prior.GetAttr("effective")) != s.mode {
 			res.Planned = toBeProved(req.Proposed, s.mode)
@@ -129,6 +132,9 @@ func (t inbound) foresee(ctx context.Context, s inboundSpec, covered []cover, ar
 	_, _, breaches := judge(w.Flows(), raised, s.mode, around.objects, around.defaults, around.observed, t.env)
 	var ds hcl.Diagnostics
 	for _, b := range breaches {
+		if b.Why == noMTLS && len(t.world.Meshed(s.namespace)) > 0 {
+			continue // the same plan meshes clients first, and the gate of a step looks who is left
+		}
 		ds = append(ds, diag.At(diag.Warningf(CodeWouldDeny, "Callers would be refused",
 			"The mode %q would refuse %s. Let them in with a linkerd_authorization_policy, mesh the client, or expect the gate to stop before that step.", s.mode, b), cty.GetAttrPath("mode")))
 	}

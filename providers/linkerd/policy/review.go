@@ -49,11 +49,12 @@ func (w *World) reviewNamespace(ctx context.Context, e env.Env, ns string) (hcl.
 	if err != nil || s.observed.Namespace == nil {
 		return nil, err
 	}
+	ds := w.targets(s, ns)
 	changes := s.changes(s.live)
 	if len(changes) == 0 {
-		return nil, nil
+		return ds, nil
 	}
-	var ds hcl.Diagnostics
+	meshed := w.Meshed(ns)
 	place := func(c change, d *hcl.Diagnostic) {
 		if address := w.Address("Server", ns, c.after.Server); address != "" {
 			d = diag.For(d, address)
@@ -77,6 +78,9 @@ func (w *World) reviewNamespace(ctx context.Context, e env.Env, ns string) (hcl.
 	flows := metrics.SinceStart(metrics.Scraper{Forward: e.Cluster().Forward}.Scrape(ctx, pods)).Flows()
 	for _, c := range changes {
 		for _, b := range c.blocked(flows, e) {
+			if b.Why == noMTLS && len(meshed) > 0 {
+				b.Why += fmt.Sprintf("; this plan meshes %s: if they are the callers, nothing is refused", strings.Join(meshed, ", "))
+			}
 			place(c, diag.Warningf(CodeBlocks, "Callers would be refused",
 				"this blocks %s. Let them in with a linkerd_authorization_policy, begin with access_policy = \"audit\", or use linkerd_inbound_policy, which stops before that step.", b))
 		}
@@ -124,7 +128,7 @@ func (c change) blocked(flows []metrics.Flow, e env.Env) []breach {
 		}
 		b := breach{From: caller(f, e), To: c.key(), Requests: f.Allowed, Why: "no policy admits it"}
 		if client.Identity == "" {
-			b.Why = "no mTLS"
+			b.Why = noMTLS
 		}
 		if i := slices.IndexFunc(out, func(o breach) bool { return o.From == b.From }); i >= 0 {
 			out[i].Requests += b.Requests

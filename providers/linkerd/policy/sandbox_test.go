@@ -442,3 +442,69 @@ spec: {networks: [{cidr: 172.18.0.0/16}]}
 		t.Errorf("with both: %q", got)
 	}
 }
+
+// TestPlanningInTheMiddleOfARollout: what the same plan mends is no warning: a Server that an inbound policy will make, and
+// clients without a proxy that get one first. What nothing mends still is.
+func TestPlanningInTheMiddleOfARollout(t *testing.T) {
+	r := newRig(t)
+	meshtest.Apply(t, r.env, r.ns, traffic(tripPays)+`---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: late, namespace: NS}
+spec:
+  selector: {matchLabels: {app: late}}
+  template:
+    metadata: {labels: {app: late}}
+    spec: {containers: [{name: late, image: "late:1"}]}
+---
+`+traffic("{from: NS/late, to: NS/payment, port: 8080, rps: 50}"))
+	w := NewWorld()
+	types := Types(r.env, w)
+	plan := func(typeName, name, body string) hcl.Diagnostics {
+		t.Helper()
+		in := meshtest.NewInstance(t, types[typeName], typeName+"."+name)
+		_, ds := in.Plan(r.config(in, body))
+		meshtest.Fail(t, ds)
+		return ds
+	}
+	const let = "required_authentications = [{ group = \"policy.linkerd.io\", kind = \"MeshTLSAuthentication\", name = \"trips\" }]\n"
+	plan("linkerd_mesh_tls_authentication", "trips", tripsBody)
+	ds := plan("linkerd_authorization_policy", "trips", "name = \"trips\"\ntarget = { kind = \"Server\", name = \"deployment-payment-8080\" }\n"+let)
+	ds = append(ds, plan("linkerd_authorization_policy", "typo", "name = \"typo\"\ntarget = { kind = \"Server\", name = \"deployment-payments-8080\" }\n"+let)...)
+	if d := findCode(ds, CodeNoTarget); d != nil {
+		t.Errorf("judged before the plan is complete: %s", d.Detail)
+	}
+	const deny = "mode = \"deny\"\ngate { window = \"1s\" }"
+	meshtest.Eventually(t, "the client without a proxy is seen", func() bool {
+		w.mu.Lock()
+		w.seen = map[string]*look{}
+		w.mu.Unlock()
+		return findCode(plan("linkerd_inbound_policy", "shop", deny), CodeWouldDeny) != nil
+	})
+	reviewed, err := w.Review(t.Context(), r.env, w.Changed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []string
+	for _, d := range reviewed {
+		if diag.CodeOf(d) == CodeNoTarget {
+			missing = append(missing, diag.AddressOf(d)+d.Detail)
+		}
+	}
+	if len(missing) != 1 || !strings.HasPrefix(missing[0], "linkerd_authorization_policy.typo") || !strings.Contains(missing[0], `Did you mean "deployment-payment-8080"?`) {
+		t.Errorf("targets that are missing: %q", missing)
+	}
+	w.Meshes(r.ns, []string{"deployment/late"})
+	for _, d := range plan("linkerd_inbound_policy", "shop", deny) {
+		if diag.CodeOf(d) == CodeWouldDeny && strings.Contains(d.Detail, noMTLS) {
+			t.Errorf("the plan meshes the client, and still: %s", d.Detail)
+		}
+	}
+	plan("linkerd_server", "payment", serverBody)
+	if reviewed, err = w.Review(t.Context(), r.env, w.Changed()); err != nil {
+		t.Fatal(err)
+	}
+	if d := findCode(reviewed, CodeBlocks); d == nil || !strings.Contains(d.Detail, "this plan meshes deployment/late: if they are the callers, nothing is refused") {
+		t.Errorf("a Server that denies at once: %v", reviewed)
+	}
+}

@@ -26,7 +26,27 @@ type Type struct {
 }
 
 // Schema implements providers.ResourceType.
-func (t Type) Schema() *schema.Resource { return t.Declare() }
+func (t Type) Schema() *schema.Resource {
+	s := t.Declare()
+	if !t.Partial && s.Coexist == nil {
+		s.Coexist = t.coexist
+	}
+	return s
+}
+
+// coexist says why two objects cannot exist at the same time: they have one kind, namespace and name.
+func (t Type) coexist(before, after cty.Value) string {
+	was, is := t.choose(before), t.choose(after)
+	if was.Group != is.Group || was.Kind != is.Kind {
+		return ""
+	}
+	for _, name := range []string{"namespace", "name"} {
+		if b, a := before.GetAttr(name), after.GetAttr(name); !b.IsKnown() || !a.IsKnown() || !b.RawEquals(a) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("both are %s %s/%s", is.Kind, schema.Text(after.GetAttr("namespace")), schema.Text(after.GetAttr("name")))
+}
 
 // Order implements providers.Orderer.
 func (t Type) Order(config cty.Value) providers.Order {

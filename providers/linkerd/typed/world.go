@@ -21,6 +21,42 @@ type World struct {
 	planned map[string]*unstructured.Unstructured
 	gone    map[kube.ID]bool
 	changed map[string]bool // namespaces
+	meshes  map[string][]string
+	covers  map[string]bool // namespaces
+}
+
+// Meshes notes that workloads of a namespace, which have no proxy yet, are planned to get one.
+func (w *World) Meshes(namespace string, workloads []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.meshes == nil {
+		w.meshes = map[string][]string{}
+	}
+	w.meshes[namespace] = append(w.meshes[namespace], workloads...)
+}
+
+// Meshed returns the workloads of a namespace that are planned to get a proxy.
+func (w *World) Meshed(namespace string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.meshes[namespace])
+}
+
+// Covers notes that the ports of a namespace are planned to get Servers named after workload and port.
+func (w *World) Covers(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.covers == nil {
+		w.covers = map[string]bool{}
+	}
+	w.covers[namespace] = true
+}
+
+// Covered reports whether Covers was called for a namespace.
+func (w *World) Covered(namespace string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.covers[namespace]
 }
 
 // Remove notes that the object of an instance is planned to go.
