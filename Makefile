@@ -6,7 +6,7 @@ VERSION ?=
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/meshplan/meshplan/internal/cli.release=$(VERSION))
 SOURCES := $(shell find cmd engine plans state providers internal -name '*.go' ! -name '*_test.go' ! -path 'internal/sandbox/*') go.mod go.sum
 
-GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.17.0
+GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 
 .DEFAULT_GOAL := help
 
