@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/certs"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/policy"
@@ -15,11 +16,15 @@ import (
 // what the others find.
 func (p *provider) Inspect(ctx context.Context, req providers.InspectRequest) (out providers.Inspection, ds hcl.Diagnostics) {
 	for _, inspect := range []func(context.Context, env.Env, providers.InspectRequest) (providers.Inspection, hcl.Diagnostics){
-		mesh.Inspect, policy.Inspect,
+		mesh.Inspect, policy.Inspect, p.inspectCertificates,
 	} {
 		found, more := inspect(ctx, p.env(), req)
 		out.Add(found)
 		ds = append(ds, more...)
 	}
 	return out, ds
+}
+
+func (p *provider) inspectCertificates(ctx context.Context, e env.Env, req providers.InspectRequest) (providers.Inspection, hcl.Diagnostics) {
+	return certs.Inspect(ctx, e, req, p.now())
 }

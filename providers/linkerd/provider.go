@@ -42,7 +42,7 @@ func New(pool *kube.Pool, o Options) providers.Factory {
 		o.Now = time.Now
 	}
 	return func() providers.Provider {
-		p := &provider{pool: pool, settings: settings{namespace: "linkerd", clusterDomain: "cluster.local", trustDomain: "cluster.local"},
+		p := &provider{pool: pool, now: o.Now, settings: settings{namespace: "linkerd", clusterDomain: "cluster.local", trustDomain: "cluster.local"},
 			world: policy.NewWorld(), manifests: o.Manifests}
 		p.world.Others = o.Manifests.planned
 		p.types, p.data = register(p, o)
@@ -54,6 +54,7 @@ func New(pool *kube.Pool, o Options) providers.Factory {
 type provider struct {
 	pool     *kube.Pool
 	settings settings
+	now      func() time.Time
 	world    *policy.World
 	// manifests may be nil.
 	manifests *Manifests

@@ -52,7 +52,7 @@ func anchorSchema() *schema.Resource {
 			"retire_after": {Type: cty.String, Optional: true, Default: cty.StringVal("25h"), Validate: positive,
 				Description: "How long after the issuer has moved to a new anchor the old one stays in the bundle: longer than the life of a proxy's certificate."},
 			"rotate": {Type: cty.String, Optional: true,
-				Description: "Any text; changing it makes a new anchor."},
+				Description: "Any text; changing it makes a new anchor. Going back to the former text takes the former anchor back while its key is still in the Secret, which is until nothing depends on it any more."},
 			"additional_pem": {Type: cty.List(cty.String), Optional: true, Validate: allCertificates,
 				Description: "Further anchors of the bundle, for instance those of linked clusters."},
 			"on_exists": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.OnExistsError), OneOf: []string{kube.OnExistsError, kube.OnExistsAdopt},

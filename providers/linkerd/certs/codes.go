@@ -24,4 +24,6 @@ const (
 	CodeUnreadable diag.Code = "linkerd.secret-unreadable"
 	// CodeInternal: a certificate could not be made.
 	CodeInternal diag.Code = "linkerd.certificate-failed"
+	// CodeDriftCertificate: a certificate that the mesh rests on has ended, ends soon, or is not trusted by who must trust it.
+	CodeDriftCertificate diag.Code = "linkerd.drift.certificate"
 )

@@ -55,7 +55,7 @@ resource "linkerd_identity_issuer" "mesh" {
 			"reload_timeout": {Type: cty.String, Optional: true, Default: cty.StringVal("3m"), Validate: positive,
 				Description: "How long the identity controller may take to load a new issuer before it is restarted, once."},
 			"rotate": {Type: cty.String, Optional: true,
-				Description: "Any text; changing it makes a new issuer."},
+				Description: "Any text; changing it makes a new issuer. Going back to the former text takes the former issuer back, if the anchor has signed it and it is not due."},
 			"on_exists": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.OnExistsError), OneOf: []string{kube.OnExistsError, kube.OnExistsAdopt},
 				Description: "With mode `generate`, what to do with an issuer Secret that is not ours: refuse, or take its key pair over."},
 

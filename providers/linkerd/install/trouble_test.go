@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -93,7 +94,45 @@ func TestExpiredWebhookCertificatesSayWhatTheyDo(t *testing.T) {
 			if found != 3 || v.GetAttr("ok").True() {
 				t.Errorf("%d of 3 expired webhooks say %q: %#v", found, words, v.GetAttr("messages"))
 			}
+			r.inspect(words)
 		})
+	}
+}
+
+// inspect looks for drift of certificates now, a month before webhooks end, and a month after.
+func (r *rollout) inspect(words string) {
+	r.Helper()
+	req := providers.InspectRequest{Lineage: r.control.Owner.Lineage}
+	for typ, in := range map[string]*linkerdtest.Instance{"linkerd_trust_anchor": r.anchor, "linkerd_identity_issuer": r.issuer, "linkerd_control_plane": r.control} {
+		address := addr.Resource{Mode: addr.Managed, Type: typ, Name: in.Owner.Address.Resource.Name}.Instance(addr.NoKey)
+		req.Recorded = append(req.Recorded, providers.Recorded{Address: address, Value: in.Value})
+	}
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		in       time.Duration
+		severity providers.Severity
+		count    int // of the issuer and three webhooks
+		words    string
+	}{{0, 0, 0, ""}, {345 * day, providers.SeverityDrift, 4, ""}, {400 * day, providers.SeverityCritical, 4, words}} {
+		got, ds := certs.Inspect(r.Context(), r.env, req, time.Now().Add(c.in))
+		if ds.HasErrors() {
+			r.Fatal(linkerdtest.Text(ds))
+		}
+		said := 0
+		for _, f := range got.Findings {
+			if f.Severity != c.severity || f.Class != certs.CodeDriftCertificate || f.Owner.Resource.Type == "" || f.Fix == "" {
+				r.Errorf("in %s: %+v", c.in, f)
+			}
+			if c.words != "" && strings.Contains(f.Detail, c.words) {
+				said++
+			}
+		}
+		if len(got.Findings) != c.count || c.words != "" && said != 3 {
+			r.Errorf("in %s there are %d findings, of which %d say %q: %+v", c.in, len(got.Findings), said, c.words, got.Findings)
+		}
+	}
+	if got, _ := certs.Inspect(r.Context(), r.env, providers.InspectRequest{}, time.Now().Add(400*day)); len(got.Findings) > 0 {
+		r.Error("where no control plane is recorded, its certificates are judged")
 	}
 }
 
