@@ -184,7 +184,7 @@ func (c *conformanceCase) run() {
 	if ds.HasErrors() {
 		c.golden("error.txt", text(ds, cfg))
 		if p != nil && len(p.Changes) > 0 {
-			if err := render.Text(&b, p, render.TextOptions{Width: 100}); err != nil {
+			if err := render.Text(&b, p, render.TextOptions{}); err != nil {
 				c.t.Fatal(err)
 			}
 		}
@@ -195,7 +195,7 @@ func (c *conformanceCase) run() {
 	}
 	c.golden("error.txt", "")
 	b.WriteString(text(ds, cfg))
-	if err := render.Text(&b, p, render.TextOptions{Width: 100}); err != nil {
+	if err := render.Text(&b, p, render.TextOptions{}); err != nil {
 		c.t.Fatal(err)
 	}
 	c.golden("plan.txt", b.String())
@@ -216,7 +216,7 @@ func (c *conformanceCase) apply(p *plans.Plan, cfg *config.Config, in engine.Inp
 	var b bytes.Buffer
 	if ds.HasErrors() {
 		b.WriteString(text(ds, cfg))
-	} else if err := render.Text(&b, again, render.TextOptions{Width: 100}); err != nil {
+	} else if err := render.Text(&b, again, render.TextOptions{}); err != nil {
 		c.t.Fatal(err)
 	}
 	empty := !ds.HasErrors() && again.Empty() && len(again.Drift) == 0
