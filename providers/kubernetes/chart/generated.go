@@ -32,7 +32,7 @@ func (c *Chart) generatedPaths(ctx context.Context, o RenderOptions, first []man
 	for range generations - 1 {
 		second, _, err := c.again(ctx, o, anotherTime)
 		if err != nil {
-			return nil, hcl.Diagnostics{failsAgain(c)}
+			return nil, hcl.Diagnostics{failsAgain(c, err)}
 		}
 		diff := compare(first, second)
 		var ds hcl.Diagnostics

@@ -14,21 +14,21 @@ import (
 	"github.com/meshplan/meshplan/internal/testenv"
 )
 
-// generatingChart generates a password, and a certificate whose bundle another object of the same template holds.
+// generatingChart generates a password, and a key of which another object of the same template holds the print. The key
+// is no RSA key: those take seconds where many tests run.
 var generatingChart = map[string]string{
 	"templates/password.yaml": "apiVersion: v1\nkind: Secret\nmetadata: { name: login }\ntype: Opaque\nstringData:\n  user: {{ .Values.user }}\n  password: {{ randAlphaNum 24 }}\n",
-	"templates/tls.yaml": `{{- $ca := genCA "app-ca" 365 }}
-{{- $cert := genSignedCert "app" nil (list "app") 365 $ca }}
+	"templates/tls.yaml": `{{- $key := genPrivateKey "ecdsa" }}
 apiVersion: v1
 kind: Secret
 metadata: { name: tls }
-type: kubernetes.io/tls
-data: { tls.crt: {{ $cert.Cert | b64enc }}, tls.key: {{ $cert.Key | b64enc }} }
+type: Opaque
+data: { tls.crt: {{ $key | sha256sum | b64enc }}, tls.key: {{ $key | b64enc }} }
 ---
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: bundle }
-data: { ca.crt: {{ $ca.Cert | b64enc }}, fixed: {{ .Values.user }} }
+data: { ca.crt: {{ $key | sha256sum | b64enc }}, fixed: {{ .Values.user }} }
 `,
 	"templates/web.yaml": `apiVersion: apps/v1
 kind: Deployment

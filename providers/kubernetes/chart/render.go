@@ -3,6 +3,7 @@ package chart
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -190,7 +191,7 @@ func renderFailed(c *Chart, err error, hidden func(string) string) *hcl.Diagnost
 func (c *Chart) checkDeterminism(ctx context.Context, o RenderOptions, first []manifest) (ds hcl.Diagnostics) {
 	second, _, err := c.again(ctx, o, anotherTime)
 	if err != nil {
-		return append(ds, failsAgain(c))
+		return append(ds, failsAgain(c, err))
 	}
 	diff := compare(first, second)
 	for _, ref := range diff.ids {
@@ -211,7 +212,10 @@ func (c *Chart) checkDeterminism(ctx context.Context, o RenderOptions, first []m
 	return ds
 }
 
-func failsAgain(c *Chart) *hcl.Diagnostic {
+func failsAgain(c *Chart, err error) *hcl.Diagnostic {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return diag.Errorf(CodeRender, "Chart cannot be rendered", "The templates of %s did not finish.", c.Name())
+	}
 	return diag.Errorf(CodeNondeterministic, "Chart does not render the same twice", "The templates of %s succeed once and fail a second time.", c.Name())
 }
 
