@@ -39,7 +39,7 @@ Metrics (--metrics-textfile FILE, --pushgateway URL). A look that fails leaves t
   meshplan_last_success_timestamp_seconds     alarm on its age: a job that does not run says nothing else
   meshplan_run_errors                         of the last look
   meshplan_run_duration_seconds, meshplan_run_timestamp_seconds, meshplan_apply_in_progress, meshplan_build_info
-  meshplan_linkerd_certificate_not_after_timestamp_seconds{role}, meshplan_proxies_untrusting, and what else providers measure
+  meshplan_linkerd_certificate_not_after_timestamp_seconds{role}, meshplan_linkerd_proxies_untrusting, and what else providers measure
 
 Repairing is for people. The way from drift to its repair is a plan that somebody has looked at:
 

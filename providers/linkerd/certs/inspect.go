@@ -29,6 +29,7 @@ func Inspect(ctx context.Context, e env.Env, req providers.InspectRequest, now t
 	if ds.HasErrors() {
 		return out, ds
 	}
+	out.Gauges = ends(entries)
 	for _, entry := range entries {
 		owner, fix := recorded(req, ownerOf(entry)), "Plan and apply: a certificate that is due is renewed. One that somebody else keeps must be renewed there."
 		for _, f := range entry.Findings {
@@ -46,6 +47,23 @@ func Inspect(ctx context.Context, e env.Env, req providers.InspectRequest, now t
 		}
 	}
 	return out, ds
+}
+
+// ends measures when the first certificate of each kind ends.
+func ends(entries []Entry) (out []providers.Gauge) {
+	for _, kind := range []string{KindAnchor, KindIssuer, KindWebhook} {
+		var first time.Time
+		for _, e := range entries {
+			if c := e.Certificate; c != nil && e.Kind == kind && (first.IsZero() || c.NotAfter.Before(first)) {
+				first = c.NotAfter
+			}
+		}
+		if !first.IsZero() {
+			out = append(out, providers.Gauge{Name: "linkerd_certificate_not_after_timestamp_seconds", Labels: map[string]string{"role": kind}, Value: float64(first.Unix()),
+				Help: "When the first certificate of the role ends."})
+		}
+	}
+	return out
 }
 
 // ownerOf is the resource type that answers for a certificate.

@@ -118,6 +118,16 @@ func (r *rollout) inspect(words string) {
 		if ds.HasErrors() {
 			r.Fatal(linkerdtest.Text(ds))
 		}
+		var roles []string
+		for _, g := range got.Gauges {
+			roles = append(roles, g.Labels["role"])
+			if left := time.Until(time.Unix(int64(g.Value), 0)); g.Name != "linkerd_certificate_not_after_timestamp_seconds" || left < 300*day {
+				r.Errorf("%s of %s says that %s are left", g.Name, g.Labels["role"], left)
+			}
+		}
+		if strings.Join(roles, " ") != "trust-anchor issuer webhook" {
+			r.Errorf("measured: %v", roles)
+		}
 		said := 0
 		for _, f := range got.Findings {
 			if f.Severity != c.severity || f.Class != certs.CodeDriftCertificate || f.Owner.Resource.Type == "" || f.Fix == "" {
