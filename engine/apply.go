@@ -135,6 +135,9 @@ func checkBase(c *config.Config, p *plans.Plan, snap *state.Snapshot, in Inputs)
 	foreign := func(format string, args ...any) hcl.Diagnostics {
 		return hcl.Diagnostics{diag.Errorf(CodeForeign, "Plan does not fit", format, args...)}
 	}
+	if p.Offline {
+		return hcl.Diagnostics{diag.Errorf(CodeOffline, "Plan was made offline", "It was made with --offline, without a look at the cluster, so it says nothing about what is there now. Plan again without --offline and apply that.")}
+	}
 	if snap.Lineage != "" && snap.Lineage != p.Base.Lineage {
 		return foreign("The plan was made for a state of lineage %s, and this one has the lineage %s. Use the state that the plan was made with, or plan again.", p.Base.Lineage, snap.Lineage)
 	}

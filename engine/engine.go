@@ -134,6 +134,8 @@ const (
 	CodeForeign diag.Code = "plan.foreign"
 	// CodeIncomplete: something could not be read when the plan was made, so it is not applied.
 	CodeIncomplete diag.Code = "plan.incomplete"
+	// CodeOffline: the plan was made without a look at the system, so it cannot be applied.
+	CodeOffline diag.Code = "plan.offline"
 	// CodeProviderBug: a provider broke its contract, for instance by applying another value than it planned.
 	CodeProviderBug diag.Code = "provider.inconsistent"
 	// CodeLocked: another process holds the state's lock.

@@ -23,6 +23,9 @@ import (
 // CodeImport: an import block cannot be followed.
 const CodeImport diag.Code = "plan.import"
 
+// CodeImportOffline: an import is planned without a look at the system (a warning).
+const CodeImportOffline diag.Code = "plan.import-offline"
+
 // wish is one object that an import block wants to be an instance.
 type wish struct {
 	block *config.Import
@@ -48,6 +51,23 @@ func (p *planner) importObjects(ctx context.Context) (ds hcl.Diagnostics) {
 			}
 			seen[w.to] = true
 			ds = append(ds, p.importObject(ctx, w)...)
+		}
+	}
+	return ds
+}
+
+// unseenImports warns that a plan without a look at the system cannot know what imports find.
+func (p *planner) unseenImports() (ds hcl.Diagnostics) {
+	if p.o.Mode != plans.Normal {
+		return nil
+	}
+	for _, block := range p.config.Root.Imports {
+		wishes, more := p.wishes(block)
+		ds = append(ds, more...)
+		for _, w := range wishes {
+			if p.records[w.to] == nil {
+				ds = append(ds, diag.Warning(CodeImportOffline, "Import is not looked up", fmt.Sprintf("The object that becomes %s is not read offline, so the plan shows a creation.", w.to), &block.DeclRange))
+			}
 		}
 	}
 	return ds

@@ -59,7 +59,11 @@ func (e *Engine) Plan(ctx context.Context, c *config.Config, o PlanOptions) (*pl
 		return nil, stateError(err)
 	}
 	p, ds := e.planOn(ctx, c, o, snap)
-	return p, diag.Sort(ds)
+	ds = diag.Sort(ds)
+	if p != nil {
+		p.Warnings = plans.Warnings(ds)
+	}
+	return p, ds
 }
 
 func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, snap *state.Snapshot) (*plans.Plan, hcl.Diagnostics) {
@@ -71,7 +75,7 @@ func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, sn
 		return nil, ds
 	}
 	p := &planner{world: w, o: o, changes: map[addr.Instance]*planned{}}
-	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Unfinished: uint64(snap.Unfinished)}
+	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Unfinished: uint64(snap.Unfinished), Offline: o.Offline}
 	p.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
 	for name := range w.root.vars {
 		if v, ok := o.Variables[name]; ok {
@@ -113,7 +117,7 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 	}
 	if p.o.Offline {
 		p.revive()
-		return ds
+		return append(ds, p.unseenImports()...)
 	}
 	clusters, more := p.identify(ctx)
 	p.plan.Base.Clusters, p.plan.Base.Places = clusters, p.places()

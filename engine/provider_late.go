@@ -21,6 +21,9 @@ func (p *planner) visitProvider(ctx context.Context, prov *provider) hcl.Diagnos
 	}
 	if !known {
 		prov.pending = true
+		if p.o.Offline {
+			return ds // nothing is looked at, so the provider is not needed
+		}
 		return append(ds, p.recordsNeed(prov)...)
 	}
 	if p.o.Offline {

@@ -50,7 +50,9 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if d := unfinishedRollback(undo[0].Run); d != nil && !o.ToSet && o.To == 0 {
 		ds = append(ds, d)
 	}
-	return r.plan, diag.Sort(ds)
+	ds = diag.Sort(ds)
+	r.plan.Warnings = plans.Warnings(ds)
+	return r.plan, ds
 }
 
 // unfinishedRollback says how to go on with a rollback that did not come to its end, instead of undoing what it did.

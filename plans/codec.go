@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/internal/sealed"
 )
@@ -25,6 +26,8 @@ type storedHead struct {
 	Targets    []string        `json:"targets,omitempty"`
 	Reverts    *storedReverts  `json:"reverts,omitempty"`
 	Unfinished uint64          `json:"unfinished,omitempty"`
+	Offline    bool            `json:"offline,omitempty"`
+	Warnings   []storedWarning `json:"warnings,omitempty"`
 	Outputs    []storedOutput  `json:"outputs,omitempty"`
 	Addresses  []storedAddress `json:"addresses"`
 	Changes    int             `json:"changes"`
@@ -32,6 +35,14 @@ type storedHead struct {
 	Findings   []storedFinding `json:"findings,omitempty"`
 	Gauges     []Gauge         `json:"gauges,omitempty"`
 	Steps      int             `json:"steps"`
+}
+
+type storedWarning struct {
+	Code    diag.Code  `json:"code"`
+	Address string     `json:"address,omitempty"`
+	Summary string     `json:"summary"`
+	Detail  string     `json:"detail,omitempty"`
+	Range   *hcl.Range `json:"range,omitempty"`
 }
 
 type storedBase struct {
@@ -236,6 +247,14 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 	}
 	h.Gauges = p.Gauges
 	h.Mode, h.Created, h.Targets, h.Unfinished = p.Mode, p.Created.UTC(), p.Targets, p.Unfinished
+	h.Offline = p.Offline
+	for _, w := range p.Warnings {
+		s := storedWarning{Code: w.Code, Address: w.Address, Summary: w.Summary, Detail: w.Detail}
+		if w.Range != (hcl.Range{}) {
+			s.Range = &w.Range
+		}
+		h.Warnings = append(h.Warnings, s)
+	}
 	h.Changes, h.Drift, h.Steps = len(p.Changes), len(p.Drift), len(p.Steps)
 	return e.json.Encode(h)
 }

@@ -55,7 +55,8 @@ func example() *Plan {
 				{Name: "sensitive", Value: cty.StringVal(secret).Mark(schema.Sensitive)},
 				{Name: "ephemeral", Value: cty.StringVal("token-" + secret).Mark(schema.Ephemeral)},
 			}},
-		Mode: Rollback, Created: at,
+		Mode: Rollback, Created: at, Offline: true,
+		Warnings: []Warning{{Code: "a.b", Address: odd.String(), Summary: "s", Detail: "d", Range: where}, {Code: "a.c", Summary: "t"}},
 		Changes: []*Change{
 			{Addr: odd, Action: Read, Reason: BecauseDeferred, Provider: "linkerd", Before: cty.NilVal, After: cty.UnknownVal(cty.EmptyObject), Range: where},
 			{Addr: instance(1), Action: Replace, Reason: BecauseAttribute, Provider: "kubernetes.east", Before: object("a", "old-"+secret), After: object("b", secret),

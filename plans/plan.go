@@ -17,6 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/diag"
 )
 
 // Format is the version of the plan file that this program writes.
@@ -51,6 +52,50 @@ type Plan struct {
 	Generated []Generated
 	// Unfinished names a run that was interrupted and that this plan continues; 0 means none.
 	Unfinished uint64
+	// Offline says that the plan was made from the state alone, without a look at the system. It shows what a change of the
+	// configuration means, and cannot be applied.
+	Offline bool
+	// Warnings are what planning warned about, sorted: whoever reads the plan later must see them as well.
+	Warnings []Warning
+}
+
+// Warning is a finding that did not stop the plan.
+type Warning struct {
+	Code            diag.Code
+	Address         string // of the instance that it is about, or ""
+	Summary, Detail string
+	Range           hcl.Range // empty when no place is known
+}
+
+// Warnings returns the warnings among findings.
+func Warnings(ds hcl.Diagnostics) (out []Warning) {
+	for _, d := range ds {
+		if d.Severity != hcl.DiagWarning {
+			continue
+		}
+		w := Warning{Code: diag.CodeOf(d), Address: diag.AddressOf(d), Summary: d.Summary, Detail: d.Detail}
+		if d.Subject != nil {
+			w.Range = *d.Subject
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// Diagnostics returns the warnings as findings again.
+func (p *Plan) Diagnostics() (out hcl.Diagnostics) {
+	for i := range p.Warnings {
+		w := &p.Warnings[i]
+		d := diag.Warning(w.Code, w.Summary, w.Detail, nil)
+		if w.Range != (hcl.Range{}) {
+			d.Subject = &w.Range
+		}
+		if w.Address != "" {
+			diag.For(d, w.Address)
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // Base is what a plan was made from. Applying it elsewhere is refused.

@@ -14,7 +14,10 @@
 package backend
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,6 +45,8 @@ type Options struct {
 	// Path is the state file that --state names; it takes the place of the backend's own place, but encryption and
 	// retention of the block still hold.
 	Path string
+	// Confined refuses paths of the block that lead out of Dir, by links as well: the block may come from a stranger.
+	Confined bool
 	// Kubeconfig stands in for config_path.
 	Kubeconfig string
 	// Keys take the place of those that the block names.
@@ -120,13 +125,15 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 		return b, nil
 	}
 	path := o.Path
-	if path == "" && kind == "local" {
-		if path = text(v, "path"); path != "" {
-			path = from(o.Dir, path)
-		}
-	}
 	if path == "" {
-		path = Local(o.Dir)
+		inside := filepath.Join(".meshplan", "state.db")
+		if p := text(v, "path"); p != "" && kind == "local" {
+			inside = p
+		}
+		if err := o.confine("path", inside); err != nil {
+			return fail(err)
+		}
+		path = from(o.Dir, inside)
 	}
 	store, err := boltstore.Open(path, boltstore.Options{Keep: keep, Keys: b.Keys, Now: o.Now, Reached: o.Reached})
 	if err != nil {
@@ -144,6 +151,23 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
+// confine refuses a path of the block that leads out of the directory, where only paths within are allowed. What is not
+// there leads nowhere.
+func (o *Options) confine(name, file string) error {
+	if !o.Confined {
+		return nil
+	}
+	root, err := os.OpenRoot(cmp.Or(o.Dir, "."))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := root.Stat(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("offline, %s must be a path within the directory of the configuration: %w", name, err)
+	}
+	return nil
+}
+
 // keysOf returns the keys of the block encryption, or nil.
 func keysOf(v cty.Value, o Options) (state.Keys, error) {
 	e := block(v, "encryption")
@@ -151,11 +175,14 @@ func keysOf(v cty.Value, o Options) (state.Keys, error) {
 		return o.Keys, nil
 	}
 	a := agekeys.Options{PassphraseFile: text(e, "passphrase_file"), PassphraseEnv: text(e, "passphrase_env"), IdentityFile: text(e, "age_identity_file"), Getenv: o.Getenv}
-	if a.PassphraseFile != "" {
-		a.PassphraseFile = from(o.Dir, a.PassphraseFile)
-	}
-	if a.IdentityFile != "" {
-		a.IdentityFile = from(o.Dir, a.IdentityFile)
+	for name, file := range map[string]*string{"passphrase_file": &a.PassphraseFile, "age_identity_file": &a.IdentityFile} {
+		if *file == "" {
+			continue
+		}
+		if err := o.confine(name, *file); err != nil {
+			return nil, err
+		}
+		*file = from(o.Dir, *file)
 	}
 	if r := e.GetAttr("age_recipients"); !r.IsNull() {
 		for _, s := range r.AsValueSlice() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ func (a *app) applyCommand() *cobra.Command {
 		out   outputFlags
 		plan  planFlags
 		apply applyFlags
+		hash  string
 	)
 	cmd := &cobra.Command{
 		Use:   "apply [DIR|PLANFILE]",
@@ -52,6 +54,9 @@ interrupt lets steps in flight finish; the second one aborts. Applying again goe
 				if err := refuseWithPlanFile(cmd); err != nil {
 					return err
 				}
+				r.hash = hash
+			case hash != "":
+				return usageError(cmd, fmt.Errorf("--expect-sha256 is for a saved plan"))
 			}
 			return r.run(&out, dir, func(ctx context.Context, e *engine.Engine, w *workspace) (*plans.Plan, hcl.Diagnostics) {
 				return e.Plan(ctx, w.config, w.planOptions(&plan))
@@ -63,6 +68,7 @@ interrupt lets steps in flight finish; the second one aborts. Applying again goe
 	plan.addAll(cmd.Flags())
 	apply.add(cmd.Flags(), true)
 	cmd.Flags().IntVar(&apply.destructive, destructiveFlag, 0, "with --auto-approve: approve up to `n` deletions or replacements of trust anchors, control planes, definitions and namespaces")
+	cmd.Flags().StringVar(&hash, "expect-sha256", "", "carry out a saved plan only if this is its `hash`, as plan writes it to GITHUB_OUTPUT and into comments")
 	a.completeAddresses(cmd, &in, "target", "replace")
 	return cmd
 }
@@ -86,6 +92,7 @@ type runner struct {
 	apply    *applyFlags
 	question string
 	file     string // a saved plan; it counts as approved
+	hash     string // that it must have; "" when nobody says
 	save     string // where to save the plan instead of carrying it out
 }
 
@@ -140,11 +147,32 @@ func (r *runner) open(c *console, dir string) (*workspace, *plans.Plan, hcl.Diag
 		if saved, ds = readPlan(r.file); ds.HasErrors() {
 			return nil, nil, ds
 		}
+		if ds = expect(saved, r.hash); ds.HasErrors() {
+			return nil, nil, ds
+		}
 		dir, variables = saved.Base.Dir, saved.Base.Variables
 	}
 	w, ds := r.app.open(r.cmd, dir, r.in, variables)
 	c.files = w.config.Files
 	return w, saved, ds
+}
+
+// CodeUnexpected: a saved plan is not the one whose hash was announced.
+const CodeUnexpected diag.Code = "plan.unexpected"
+
+// expect refuses a plan that is not the one with a hash.
+func expect(p *plans.Plan, hash string) hcl.Diagnostics {
+	if hash == "" {
+		return nil
+	}
+	got, err := p.Hash()
+	if err != nil {
+		return diag.FromError(CodePlanFile, "Plan file cannot be read", err, nil)
+	}
+	if !strings.EqualFold(strings.TrimPrefix(hash, "sha256:"), got) {
+		return hcl.Diagnostics{diag.Errorf(CodeUnexpected, "Another plan than announced", "The plan in the file has the hash %s, and --expect-sha256 says %s. Somebody has replaced the file, or the hash belongs to another plan.", got, hash)}
+	}
+	return nil
 }
 
 // savePlan ends a command that was asked for the plan only.

@@ -53,7 +53,7 @@ func codeOf(ds hcl.Diagnostics) int {
 		switch diag.CodeOf(d) {
 		case engine.CodeLocked:
 			return exitLocked
-		case engine.CodeStale, engine.CodeForeign:
+		case engine.CodeStale, engine.CodeForeign, engine.CodeOffline, CodeUnexpected:
 			return exitStale
 		}
 		code = exitFailure

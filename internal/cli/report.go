@@ -115,6 +115,9 @@ func (c *console) snippets() map[string]*hcl.File {
 // plan shows a plan.
 func (c *console) plan(p *plans.Plan) error {
 	for _, s := range c.streams {
+		if note := render.OfflineNote(p); note != "" {
+			s.Log(note)
+		}
 		s.Plan(p)
 	}
 	if c.json {

@@ -115,6 +115,8 @@ const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>
   MESHPLAN_LOG             trace, debug, info, warn or error: log to standard error
   MESHPLAN_LOG_FORMAT      json: log in JSON
   KUBECONFIG               kubeconfig files, as for kubectl
+  GITHUB_OUTPUT            in a step of GitHub's workflows, plan appends result, changes, creates, updates, replaces,
+                           deletes, drift and plan_sha256 to this file
   NO_COLOR                 not empty: no colour
   CLICOLOR_FORCE           not 0: colour even without a terminal; FORCE_COLOR means the same
   COLUMNS                  width to wrap text to`

@@ -14,6 +14,7 @@ import (
 
 func (a *app) schemaCommand() *cobra.Command {
 	var asJSON, editor bool
+	var output string
 	cmd := &cobra.Command{
 		Use:   "schema [TYPE]",
 		Short: "Describe resource types and data sources",
@@ -21,16 +22,26 @@ func (a *app) schemaCommand() *cobra.Command {
 neither a configuration nor a cluster.
 
 With --json it prints Terraform's representation of provider schemas, which other tools read. With --editor it prints one JSON Schema for
-files *.mesh.hcl.json; name it in the settings of an editor to get completion and validation there.`,
+files *.mesh.hcl.json; name it in the settings of an editor to get completion and validation there.
+
+With --json-output it prints the JSON Schema of what meshplan itself prints for machines: plan is "show --json", stream is a line of --json and
+--json-into, validate is "validate --json". Later versions add members; what is there keeps its meaning.`,
 		Example: `  meshplan schema
   meshplan schema linkerd_server
   meshplan schema --json | jq '.provider_schemas.linkerd.resource_schemas | keys'
-  meshplan schema --editor > meshplan.schema.json`,
+  meshplan schema --editor > meshplan.schema.json
+  meshplan schema --json-output stream`,
 		Args: atMost(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return docs.Names(a.catalog()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if output != "" {
+				if len(args) > 0 || asJSON || editor {
+					return usageError(cmd, fmt.Errorf("--json-output stands alone: it describes no types"))
+				}
+				return a.writeOutputSchema(output)
+			}
 			catalog := a.catalog()
 			switch {
 			case asJSON && editor:
@@ -63,6 +74,8 @@ files *.mesh.hcl.json; name it in the settings of an editor to get completion an
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print Terraform's representation of provider schemas")
+	cmd.Flags().StringVar(&output, "json-output", "", "print the JSON Schema of an `output`: "+words(outputSchemaNames()))
+	completeWords(cmd, "json-output", outputSchemaNames()...)
 	cmd.Flags().BoolVar(&editor, "editor", false, "print a JSON Schema for files in JSON syntax")
 	return cmd
 }

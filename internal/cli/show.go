@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/meshplan/meshplan/internal/ci"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/plans/render"
 	"github.com/meshplan/meshplan/state"
@@ -19,12 +20,10 @@ import (
 // runPrefix tells the number of a run from a file and an address.
 const runPrefix = "run:"
 
-// githubComment is how long a comment on GitHub may be, less what a workflow puts around it.
-const githubComment = 60_000
-
 func (a *app) showCommand() *cobra.Command {
 	var (
 		in      inputFlags
+		build   ciFlags
 		asJSON  bool
 		format  string
 		bytes   int
@@ -55,6 +54,9 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 				}
 				format = "json"
 			}
+			if err := build.check(); err != nil {
+				return usageError(cmd, err)
+			}
 			arg := ""
 			if len(args) > 0 {
 				arg = args[0]
@@ -66,7 +68,17 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 				if ds.HasErrors() {
 					return a.fail(&console{Terminal: a.terminal()}, ds)
 				}
-				return a.showPlan(cmd, p, format, bytes, full, summary, only)
+				if err := a.showPlan(cmd, p, format, bytes, full, summary, only); err != nil {
+					return err
+				}
+				again := []string{"meshplan", "plan"}
+				if p.Offline {
+					again = append(again, "--offline")
+				}
+				told := &published{plan: p, ds: p.Diagnostics(), dir: p.Base.Dir, shown: true, reproduce: strings.Join(append(again, quote(p.Base.Dir)), " ")}
+				return exitWith(a.publish(&console{Terminal: a.terminal()}, &build, told, exitOK))
+			case build.asked():
+				return usageError(cmd, errors.New("--comment-file, --step-summary, --annotations and --report are for a saved plan"))
 			case strings.HasPrefix(arg, runPrefix):
 				return a.showRun(cmd, &in, arg, format)
 			case format != "text" && format != "json":
@@ -76,11 +88,12 @@ The JSON of a plan is Terraform's representation, so tools that read "terraform 
 		},
 	}
 	in.addState(cmd.Flags())
+	build.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	cmd.Flags().StringVar(&format, "format", "text", "`format` of a plan: text, json, md, html, svg, dot, mermaid or tree; of a run: text, json, html or svg")
 	completeWords(cmd, "format", "text", "json", "md", "html", "svg", "dot", "mermaid", "tree")
 	addLayout(cmd.Flags(), &full, &summary, &only)
-	cmd.Flags().IntVar(&bytes, "max-bytes", githubComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
+	cmd.Flags().IntVar(&bytes, "max-bytes", ci.MaxComment, "leave details out of --format md beyond this many `bytes`; 0 leaves nothing out")
 	return cmd
 }
 
@@ -92,7 +105,11 @@ func (a *app) showPlan(cmd *cobra.Command, p *plans.Plan, format string, bytes i
 	}
 	switch format {
 	case "text":
-		return render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary, Only: only, Types: a.types()})
+		if err := render.Text(a.out, p, render.TextOptions{Width: t.Width, Paint: t.OutPaint, Full: full, Summary: summary, Only: only, Types: a.types()}); err != nil {
+			return err
+		}
+		(&console{Terminal: t}).diagnostics(p.Diagnostics())
+		return nil
 	case "json":
 		return render.JSON(a.out, p)
 	case "md", "markdown":

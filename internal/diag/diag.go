@@ -188,14 +188,14 @@ func Suggest(name string, candidates []string) string {
 	return fmt.Sprintf(" Did you mean %q?", best)
 }
 
-// Scrub makes text from outside (a cluster, a chart) safe for a terminal: control characters and escape sequences become
-// the replacement character, except line breaks and tabs.
+// Scrub makes text from outside (a cluster, a chart) safe for a terminal: control characters, escape sequences and marks
+// that turn the direction of text around become the replacement character, except line breaks and tabs.
 func Scrub(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
-		case r < 0x20 || r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		case r < 0x20 || r >= 0x7f && r < 0xa0, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x061c:
 			return '\uFFFD'
 		}
 		return r

@@ -1,6 +1,9 @@
 package render
 
-import "github.com/meshplan/meshplan/plans"
+import (
+	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/plans"
+)
 
 // jsonMeshplan is what a plan says beyond Terraform's representation.
 type jsonMeshplan struct {
@@ -12,6 +15,8 @@ type jsonMeshplan struct {
 	Places     map[string]string `json:"places,omitempty"`
 	Targets    []string          `json:"targets,omitempty"`
 	Unfinished uint64            `json:"continues_run,omitempty"`
+	Offline    bool              `json:"offline,omitempty"`
+	Warnings   []diag.JSON       `json:"warnings,omitempty"`
 	Reverts    *jsonReverts      `json:"reverts,omitempty"`
 	Steps      []jsonStep        `json:"steps"`
 	Summary    jsonSummary       `json:"summary"`
@@ -64,7 +69,7 @@ func jsonExtension(p *plans.Plan) jsonMeshplan {
 	n := p.Counts()
 	out := jsonMeshplan{
 		Mode: p.Mode.String(), Lineage: p.Base.Lineage, Serial: p.Base.Serial, Config: p.Base.Config, Clusters: p.Base.Clusters, Places: p.Base.Places,
-		Targets: p.Targets, Unfinished: p.Unfinished, Steps: []jsonStep{},
+		Targets: p.Targets, Unfinished: p.Unfinished, Offline: p.Offline, Steps: []jsonStep{},
 		Summary: jsonSummary{n.Create, n.Update, n.Replace, n.Delete, n.Read, n.Forget, n.Import, len(p.Drift)},
 	}
 	if p.Reverts != nil {
@@ -77,6 +82,9 @@ func jsonExtension(p *plans.Plan) jsonMeshplan {
 		out.Findings = append(out.Findings, FindingJSON(&p.Findings[i]))
 	}
 	out.Gauges = p.Gauges
+	for _, d := range p.Diagnostics() {
+		out.Warnings = append(out.Warnings, diag.ToJSON(d, nil))
+	}
 	for _, s := range p.Steps {
 		step := jsonStep{Op: s.Op.String(), Deps: s.Deps}
 		if s.Change >= 0 {

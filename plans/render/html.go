@@ -151,6 +151,9 @@ func planWarnings(p *plans.Plan) (out []string) {
 	if p.Unfinished > 0 {
 		out = append(out, fmt.Sprintf("Run %d was interrupted; this plan goes on from where it stopped.", p.Unfinished))
 	}
+	if s := OfflineNote(p); s != "" {
+		out = append(out, s)
+	}
 	if len(p.Targets) > 0 {
 		out = append(out, oneLine("Restricted to "+strings.Join(p.Targets, ", ")+". The rest of the configuration is not compared."))
 	}

@@ -31,9 +31,9 @@ func JSON(w io.Writer, p *plans.Plan) error {
 		RelevantAttributes: []any{},
 		Checks:             []any{},
 		Timestamp:          p.Created.UTC().Format(time.RFC3339),
-		Applyable:          !p.Empty() && len(p.Unread) == 0,
+		Applyable:          !p.Empty() && len(p.Unread) == 0 && !p.Offline,
 		Errored:            len(p.Unread) > 0,
-		Complete:           len(p.Targets) == 0 && len(p.Unread) == 0,
+		Complete:           len(p.Targets) == 0 && len(p.Unread) == 0 && !p.Offline,
 		Meshplan:           jsonExtension(p),
 	}
 	for _, v := range p.Base.Variables {

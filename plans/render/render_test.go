@@ -149,42 +149,6 @@ func TestJSONIsTerraforms(t *testing.T) {
 	}
 }
 
-func TestMarkdownBudget(t *testing.T) {
-	p := &plans.Plan{Mode: plans.Normal}
-	for i := range 300 {
-		for _, action := range []plans.Action{plans.Create, plans.Update, plans.Delete} {
-			c := &plans.Change{Addr: addr.Instance{Resource: addr.Resource{Mode: addr.Managed, Type: "memory_object", Name: action.String()}, Key: addr.IntKey(i)}, Action: action,
-				Before: cty.NullVal(cty.EmptyObject), After: cty.NullVal(cty.EmptyObject)}
-			if action != plans.Create {
-				c.Before = obj("name", "old", "text", strings.Repeat("x", 100))
-			}
-			if action != plans.Delete {
-				c.After = obj("name", "new", "text", strings.Repeat("x", 100))
-			}
-			p.Changes = append(p.Changes, c)
-		}
-	}
-	for _, limit := range []int{200_000, 60_000, 20_000, 5_000} {
-		var b bytes.Buffer
-		if err := render.Markdown(&b, p, render.MarkdownOptions{MaxBytes: limit}); err != nil {
-			t.Fatal(err)
-		}
-		out := b.String()
-		if len(out) > limit {
-			t.Errorf("with a budget of %d it has %d bytes", limit, len(out))
-		}
-		if o, c := strings.Count(out, "<details>"), strings.Count(out, "</details>"); o != c || strings.Count(out, "```")%2 != 0 {
-			t.Errorf("budget %d: %d details opened, %d closed", limit, o, c)
-		}
-		if limit >= 60_000 && strings.Count(out, "delete <code>") != 300 {
-			t.Errorf("budget %d lost deletions: %d of 300", limit, strings.Count(out, "delete <code>"))
-		}
-		if !strings.Contains(out, "**300**") || !strings.Contains(out, render.CountLine(p)) {
-			t.Errorf("budget %d lost the counts", limit)
-		}
-	}
-}
-
 // Hostile names and values can break out of no format.
 func TestHostile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -211,7 +175,7 @@ func TestHostile(t *testing.T) {
 			switch name {
 			case "markdown":
 				outside := dropFences(out)
-				if strings.Contains(outside, "@") || strings.Contains(outside, "<script") || strings.Count(outside, "</details>") != strings.Count(outside, "<details>") {
+				if strings.Contains(outside, "@") || strings.Contains(outside, "<script") || strings.Count(outside, "</details>") != strings.Count(outside, "<details") {
 					t.Fatalf("markdown lets it out: %s", out)
 				}
 			case "mermaid":

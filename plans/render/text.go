@@ -149,6 +149,10 @@ func (t *textWriter) head(p *plans.Plan) {
 		t.prose("", "Against "+strings.Join(facts, ", ")+".")
 		t.line("")
 	}
+	if s := OfflineNote(p); s != "" {
+		t.prose("", s)
+		t.line("")
+	}
 	switch p.Mode {
 	case plans.Destroy:
 		t.prose("", "This plan deletes everything that the state records.")

@@ -23,7 +23,11 @@ func (t *resourceType) load(ctx context.Context, config cty.Value, digest string
 	if src.Digest == "" {
 		src.Digest = digest
 	}
-	return Load(ctx, src, LoadOptions{BaseDir: t.baseDir(), Offline: offline})
+	c, ds := Load(ctx, src, LoadOptions{BaseDir: t.baseDir(), Offline: offline})
+	if offline {
+		return Unfetched(c, ds)
+	}
+	return c, ds
 }
 
 // render evaluates the chart with the values of a configuration and leaves out what is to be skipped. Nil without an

@@ -29,6 +29,25 @@ type located struct {
 	digest  string // as the repository states it; empty when it does not
 }
 
+// Unfetched lets a plan without the network go on when its only fault is that a chart would have to be fetched: the error
+// becomes a warning and the chart is nil, as if its source were not known yet.
+func Unfetched(c *Chart, ds hcl.Diagnostics) (*Chart, hcl.Diagnostics) {
+	if !ds.HasErrors() {
+		return c, ds
+	}
+	out := hcl.Diagnostics{}
+	for _, d := range ds {
+		if d.Severity == hcl.DiagError && diag.CodeOf(d) != CodeFetch {
+			return c, ds
+		}
+		soft := *d
+		soft.Severity = hcl.DiagWarning
+		soft.Detail += " The objects of the chart are not part of this plan."
+		out = append(out, &soft)
+	}
+	return nil, out
+}
+
 // fetch returns the packaged chart that src means, from the cache when it holds it.
 func fetch(ctx context.Context, src Source, o LoadOptions) ([]byte, hcl.Diagnostics) {
 	store := cache{dir: o.CacheDir}

@@ -97,6 +97,9 @@ func (t *resourceType) Plan(ctx context.Context, req providers.PlanRequest) (pro
 			ds = append(ds, more...)
 		}
 	}
+	if c == nil && !req.Prior.IsNull() && req.Proposed.RawEquals(req.Prior) {
+		return providers.PlanResponse{Planned: req.Prior, Private: req.Private}, ds // nothing says that it changes
+	}
 	if ds.HasErrors() {
 		return providers.PlanResponse{}, ds
 	}

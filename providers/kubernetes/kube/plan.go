@@ -219,6 +219,10 @@ func (c *Cluster) quick(w *wish, rec *ObjectRecord, req SetPlanRequest) (evaluat
 		e.plan.Action, e.plan.UID, e.rv = NoOp, rec.UID, rec.ResourceVersion
 		e.yield = rec.Yielded
 		return e, true
+	case req.Offline && rec != nil && len(req.Owner.Key) == 0 && !rec.Dirty && !rec.Terminating && len(w.Unknown) == 0 && rec.Version == w.ref.Version:
+		// A copy of the state without its key: digests cannot be compared, and the values, which can, decide.
+		e.plan.Action, e.plan.UID, e.rv = NoOp, rec.UID, rec.ResourceVersion
+		return e, true
 	case req.Offline && rec == nil:
 		e.plan.Action = Create
 		e.plan.Deferred = "planned offline"

@@ -91,7 +91,7 @@ func (t *certified) Plan(ctx context.Context, req providers.PlanRequest) (provid
 	resp := providers.PlanResponse{Planned: unknown(planned, computed...), Private: req.Private}
 	c, ds := t.load(ctx, req.Config, req.Offline)
 	if c == nil || !planned.GetAttr("namespace").IsKnown() {
-		return resp, ds
+		return unloaded(req, resp), ds
 	}
 	states, next, notes, more := t.planHooks(ctx, req, planned, was)
 	if ds = append(ds, more...); ds.HasErrors() {

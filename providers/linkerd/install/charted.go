@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/meshplan/meshplan/internal/schema"
+	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
@@ -68,6 +69,15 @@ func sourceAttributes(name string) map[string]*schema.Attribute {
 // chartComputed are the attributes that follow from the chart.
 var chartComputed = []string{"objects", "app_version", "chart_version", "chart_digest"}
 
+// unloaded plans without the chart. What is not configured otherwise than recorded stays as it is, since nothing says
+// that it changes.
+func unloaded(req providers.PlanRequest, resp providers.PlanResponse) providers.PlanResponse {
+	if !req.Prior.IsNull() && req.Proposed.RawEquals(req.Prior) {
+		resp.Planned = req.Prior
+	}
+	return resp
+}
+
 // load loads the chart. A nil chart without an error means that its source is not known yet.
 func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*chart.Chart, hcl.Diagnostics) {
 	for _, n := range []string{"path", "repository", "chart", "version", "digest"} {
@@ -81,7 +91,11 @@ func (t *charted) load(ctx context.Context, config cty.Value, offline bool) (*ch
 			src.Name = t.name(config)
 		}
 	}
-	return chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
+	c, ds := chart.Load(ctx, src, chart.LoadOptions{BaseDir: t.settings.BaseDir(), Offline: offline})
+	if offline {
+		return chart.Unfetched(c, ds)
+	}
+	return c, ds
 }
 
 // version returns the version of Kubernetes for which the chart is rendered: the cluster's or, without the network,

@@ -104,7 +104,7 @@ func (t *crds) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 	}
 	c, ds := t.load(ctx, req.Config, req.Offline)
 	if c == nil {
-		return resp, ds
+		return unloaded(req, resp), ds
 	}
 	version, more := t.version(ctx, was.Kubernetes, req.Offline)
 	if ds = append(ds, more...); ds.HasErrors() {
