@@ -118,6 +118,8 @@ func killedAnywhere(t *testing.T, h Harness) {
 			for _, c := range calls[:n] {
 				if err := c.call(session, &w); err != nil {
 					t.Errorf("%s: %v", c.name, err)
+					h.Abandon(t, session)
+					return
 				}
 			}
 			h.Abandon(t, session)
