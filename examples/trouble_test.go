@@ -16,13 +16,12 @@ import (
 func sharedState(t *testing.T, name, namespace, kubeconfig string) *workspace {
 	t.Helper()
 	w := newWorkspace(t, "")
-	w.env = append(w.env, "MESHPLAN_VAR_namespace="+namespace)
+	w.env = append(w.env, "MESHPLAN_VAR_namespace="+namespace, "MESHPLAN_STATE_KUBECONFIG="+kubeconfig)
 	w.write("maps.mesh.hcl", twoMaps)
 	w.write("backend.mesh.hcl", `meshplan {
   backend "kubernetes" {
     namespace      = "`+namespace+`"
     name           = "`+name+`"
-    config_path    = "`+kubeconfig+`"
     lease_duration = "6s"
   }
 }

@@ -35,6 +35,10 @@ import (
 	"github.com/meshplan/meshplan/state/ledger"
 )
 
+// KubeconfigVariable is the environment variable that names the kubeconfig of a state in a cluster, where that is not the
+// one of the objects. The block cannot name one: a kubeconfig may run commands, and the block may come from a stranger.
+const KubeconfigVariable = "MESHPLAN_STATE_KUBECONFIG"
+
 // CodeBackend: the backend block does not say where the state is.
 const CodeBackend diag.Code = "state.backend"
 
@@ -47,7 +51,7 @@ type Options struct {
 	Path string
 	// Confined refuses paths of the block that lead out of Dir, by links as well: the block may come from a stranger.
 	Confined bool
-	// Kubeconfig stands in for config_path.
+	// Kubeconfig is that of a state in a cluster, unless the environment names another (KubeconfigVariable).
 	Kubeconfig string
 	// Keys take the place of those that the block names.
 	Keys      state.Keys
@@ -110,10 +114,8 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 		if err != nil {
 			return fail(err)
 		}
-		kubeconfig := text(v, "config_path")
-		if kubeconfig != "" {
-			kubeconfig = from(o.Dir, kubeconfig)
-		} else {
+		kubeconfig := o.Getenv(KubeconfigVariable)
+		if kubeconfig == "" {
 			kubeconfig = o.Kubeconfig
 		}
 		store, err := kubestore.Open(kubestore.Options{Namespace: text(v, "namespace"), Name: text(v, "name"), Kubeconfig: kubeconfig, Context: text(v, "context"),
@@ -230,8 +232,7 @@ func Schemas() map[string]*schema.Block {
 		"kubernetes": {Attributes: map[string]*schema.Attribute{
 			"namespace":      {Type: cty.String, Required: true, Description: "Namespace of the Secrets and the Lease. It must exist."},
 			"name":           str("Tells the states of a namespace apart (default \"default\")."),
-			"config_path":    str("Path of the kubeconfig (default: --kubeconfig, then KUBECONFIG, then ~/.kube/config, then the pod's service account)."),
-			"context":        str("Context of the kubeconfig (default: its current one). The flag --context does not change it."),
+			"context":        str("Context of the kubeconfig (default: its current one). The flag --context does not change it. The kubeconfig is that of MESHPLAN_STATE_KUBECONFIG, --kubeconfig, KUBECONFIG or ~/.kube/config, or the pod's service account."),
 			"in_cluster":     {Type: cty.Bool, Optional: true, Description: "Use the pod's service account and no kubeconfig."},
 			"lease_duration": str("After how long without a sign of life others may take the lock over (default \"60s\")."),
 		}, Blocks: nested()},

@@ -112,6 +112,7 @@ const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>
                            MESHPLAN_COLOR, MESHPLAN_PARALLELISM, MESHPLAN_LOCK_TIMEOUT, MESHPLAN_STOP_TIMEOUT, MESHPLAN_LOG_FILE, MESHPLAN_JSON_INTO,
                            MESHPLAN_WEBHOOK and MESHPLAN_PUSHGATEWAY
   MESHPLAN_WEBHOOK_SECRET  signs the messages of "meshplan drift"
+  MESHPLAN_STATE_KUBECONFIG  kubeconfig of a state in a cluster, where it is not that of the objects
   MESHPLAN_LOG             trace, debug, info, warn or error: log to standard error
   MESHPLAN_LOG_FORMAT      json: log in JSON
   KUBECONFIG               kubeconfig files, as for kubectl
