@@ -55,12 +55,9 @@ func Inspect(ctx context.Context, e env.Env, req providers.InspectRequest) (prov
 			return i.out, append(ds, c.Diagnose(err, "list", namespaceRef(ns))...)
 		}
 	}
-	for _, g := range []providers.Gauge{
-		{Name: "linkerd_policies_foreign", Help: "Policy objects in managed namespaces that no state has made.", Value: float64(i.foreign)},
-		{Name: "linkerd_ports_uncovered", Help: "Ports in enforced namespaces that no Server covers and that admit plaintext.", Value: float64(i.uncovered)},
-	} {
-		i.out.Gauges = append(i.out.Gauges, g)
-	}
+	i.out.Gauges = append(i.out.Gauges,
+		providers.Gauge{Name: "linkerd_policies_foreign", Help: "Policy objects in managed namespaces that no state has made.", Value: float64(i.foreign)},
+		providers.Gauge{Name: "linkerd_ports_uncovered", Help: "Ports in enforced namespaces that no Server covers and that admit plaintext.", Value: float64(i.uncovered)})
 	return i.out, ds
 }
 
