@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -112,7 +113,9 @@ func plantForeign(t *testing.T) {
 			<-time.After(100 * time.Millisecond)
 		}
 		t.Cleanup(func() {
-			if err := client.Resource(r).Namespace(namespace).Delete(t.Context(), u.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) && t.Context().Err() == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own has ended
+			defer cancel()
+			if err := client.Resource(r).Namespace(namespace).Delete(ctx, u.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 				t.Error(err)
 			}
 		})
