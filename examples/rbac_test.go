@@ -168,9 +168,9 @@ func TestRightsOfTheRollout(t *testing.T) {
 		"get pods/portforward": "a plan asks the proxies who calls where it may; it is an estimate",
 		"list secrets":         "Secrets are read one by one where they may not be listed",
 	}, join(gateway, drifted, map[string]string{
-		"list networkpolicies": "asked when an injection changes in a namespace that exists",
+		"list networkpolicies": "asked when an injection changes in a namespace that exists", "list namespaces": inspects,
 	}))
-	watcher.judge(t, nil, join(drifted, map[string]string{
+	watcher.judge(t, nil, join(drifted, gateway, map[string]string{
 		"get clusterroles": "listed; one is read when it has changed", "get clusterrolebindings": "listed; one is read when it has changed",
 		"get customresourcedefinitions": "listed; one is read when it has changed", "get services": "listed; one is read when it has changed",
 	}))
@@ -181,12 +181,16 @@ func TestRightsOfTheRollout(t *testing.T) {
 	}, join(gateway, map[string]string{
 		"bind ": "the server asks itself, when a binding is written", "escalate ": "the server asks itself, when a role is written",
 		"create pods/portforward": "the server asks itself, when a WebSocket is opened",
+		"list namespaces":         inspects,
 		"watch ":                  "only what is not ready, or gone, at the first look is watched",
 		"list events":             "only asked to explain why something does not become ready",
 		"get daemonsets":          "which workloads a namespace has is found when it is meshed", "get statefulsets": "as above",
 		"patch daemonsets": "as above", "patch statefulsets": "as above",
 	}))
 }
+
+// inspects is why a right of drift is part of more.
+const inspects = "asked when drift is looked for"
 
 // others is why a kind may not be listed when a namespace goes.
 const others = "what may not be listed does not hold a deleted namespace back"

@@ -35,10 +35,18 @@ func WantRights(purpose providers.Purpose, e env.Env) []providers.Right {
 func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
 	ns := schema.Text(req.Config.GetAttr("namespace"))
 	in := cmp.Or(ns, kube.AnyNamespace)
+	const inspects = "find what is, or should be, meshed anywhere" // Inspect looks beyond the namespaces of the configuration
 	out := append(ObserveRights(providers.ForDrift, ns), WantRights(providers.ForDrift, t.env)...)
+	for _, r := range ObserveRights(providers.ForDrift, "") {
+		r.Why = inspects
+		out = append(out, r)
+	}
 	out = append(out,
 		kube.ReadRight(providers.ForPlan, "list", "", "services", in, "see what would break with a proxy"),
 		kube.ReadRight(providers.ForPlan, "list", "networking.k8s.io", "networkpolicies", in, "see what would break with a proxy"),
+		kube.ReadRight(providers.ForDrift, "list", "", "namespaces", "", inspects),
+		kube.ReadRight(providers.ForDrift, "list", "", "services", kube.AnyNamespace, inspects),
+		kube.ReadRight(providers.ForDrift, "list", "networking.k8s.io", "networkpolicies", kube.AnyNamespace, inspects),
 		kube.ReadRight(providers.ForApply, "create", "", "pods", in, "ask the injector by dry run, before anything restarts"),
 	)
 	whole := req.Config.GetAttr("workloads")

@@ -18,15 +18,15 @@ import (
 // namespace is one that is not known yet.
 func AroundRights(e env.Env, namespace string) []providers.Right {
 	const why = "see the policy around it"
-	out := []providers.Right{kube.ReadRight(providers.ForPlan, "get", "", "configmaps", e.Namespace(), why, "linkerd-config")}
+	out := []providers.Right{kube.ReadRight(providers.ForDrift, "get", "", "configmaps", e.Namespace(), why, "linkerd-config")}
 	for _, k := range policyKinds() {
 		in := cmp.Or(namespace, kube.AnyNamespace)
 		if k.everywhere {
 			in = kube.AnyNamespace
 		}
-		out = append(out, providers.Right{For: providers.ForPlan, Group: k.Group, Kind: k.Kind, Namespace: in, Verbs: []string{"list"}, Why: why, Rare: k.Group == gatewayGroup})
+		out = append(out, providers.Right{For: providers.ForDrift, Group: k.Group, Kind: k.Kind, Namespace: in, Verbs: []string{"list"}, Why: why, Rare: k.Group == gatewayGroup})
 	}
-	return append(out, mesh.ObserveRights(providers.ForPlan, namespace)...)
+	return append(out, mesh.ObserveRights(providers.ForDrift, namespace)...)
 }
 
 // reviewed adds what judging the plan as a whole needs: who calls now.
