@@ -12,7 +12,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
@@ -48,19 +47,19 @@ func Survey(ctx context.Context, c *kube.Cluster, e env.Env, clusterDomain, name
 		}
 		return err
 	}
-	in.services, err = list[corev1.Service](ctx, c, corev1.SchemeGroupVersion.WithKind("Service"), namespace)
+	in.services, err = mesh.List[corev1.Service](ctx, c, corev1.SchemeGroupVersion.WithKind("Service"), namespace)
 	if err = seen("Services", err); err != nil {
 		return f, true, err
 	}
-	in.policies, err = list[networkingv1.NetworkPolicy](ctx, c, networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), namespace)
+	in.policies, err = mesh.List[networkingv1.NetworkPolicy](ctx, c, networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), namespace)
 	if err = seen("NetworkPolicies", err); err != nil {
 		return f, true, err
 	}
-	in.ingresses, err = list[networkingv1.Ingress](ctx, c, networkingv1.SchemeGroupVersion.WithKind("Ingress"), namespace)
+	in.ingresses, err = mesh.List[networkingv1.Ingress](ctx, c, networkingv1.SchemeGroupVersion.WithKind("Ingress"), namespace)
 	if err = seen("Ingresses", err); err != nil {
 		return f, true, err
 	}
-	configs, err := list[corev1.ConfigMap](ctx, c, corev1.SchemeGroupVersion.WithKind("ConfigMap"), namespace)
+	configs, err := mesh.List[corev1.ConfigMap](ctx, c, corev1.SchemeGroupVersion.WithKind("ConfigMap"), namespace)
 	if err = seen("ConfigMaps", err); err != nil {
 		return f, true, err
 	}
@@ -316,28 +315,4 @@ func (f *Facts) call(from *mesh.Workload, e endpoint, certain bool, evidence str
 	case !slices.ContainsFunc(port.Likely, same):
 		port.Likely = append(port.Likely, caller)
 	}
-}
-
-func list[T any](ctx context.Context, c *kube.Cluster, gvk schema.GroupVersionKind, namespace string) ([]*T, error) {
-	objects, err := c.List(ctx, gvk, kube.ListOptions{Namespace: namespace})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*T, 0, len(objects))
-	for _, u := range objects {
-		t, err := convert[T](u)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
-
-func convert[T any](u *unstructured.Unstructured) (*T, error) {
-	out := new(T)
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, out); err != nil {
-		return nil, fmt.Errorf("%s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
-	}
-	return out, nil
 }

@@ -69,7 +69,7 @@ func Observe(ctx context.Context, c Lister, namespace string) (*Observation, err
 	if o.Namespace, err = convert[corev1.Namespace](ns); err != nil {
 		return nil, err
 	}
-	pods, err := list[corev1.Pod](ctx, c, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, namespace)
+	pods, err := List[corev1.Pod](ctx, c, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +108,11 @@ func Observe(ctx context.Context, c Lister, namespace string) (*Observation, err
 }
 
 func deployments(ctx context.Context, c Lister, namespace string, pods map[types.UID][]*corev1.Pod) ([]*Workload, error) {
-	found, err := list[appsv1.Deployment](ctx, c, appsv1.SchemeGroupVersion.WithKind("Deployment"), namespace)
+	found, err := List[appsv1.Deployment](ctx, c, appsv1.SchemeGroupVersion.WithKind("Deployment"), namespace)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	sets, err := list[appsv1.ReplicaSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), namespace)
+	sets, err := List[appsv1.ReplicaSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func deployments(ctx context.Context, c Lister, namespace string, pods map[types
 }
 
 func statefulSets(ctx context.Context, c Lister, namespace string, pods map[types.UID][]*corev1.Pod) ([]*Workload, error) {
-	found, err := list[appsv1.StatefulSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("StatefulSet"), namespace)
+	found, err := List[appsv1.StatefulSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("StatefulSet"), namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -168,11 +168,11 @@ func statefulSets(ctx context.Context, c Lister, namespace string, pods map[type
 }
 
 func daemonSets(ctx context.Context, c Lister, namespace string, pods map[types.UID][]*corev1.Pod) ([]*Workload, error) {
-	found, err := list[appsv1.DaemonSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("DaemonSet"), namespace)
+	found, err := List[appsv1.DaemonSet](ctx, c, appsv1.SchemeGroupVersion.WithKind("DaemonSet"), namespace)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	revisions, err := list[appsv1.ControllerRevision](ctx, c, appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), namespace)
+	revisions, err := List[appsv1.ControllerRevision](ctx, c, appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,9 @@ func replicas(n *int32) int {
 	return int(*n)
 }
 
-func list[T any](ctx context.Context, c Lister, gvk schema.GroupVersionKind, namespace string) ([]*T, error) {
+// List reads the objects of a kind in a namespace, each into a T of its own. Errors are those of the request; an object that is
+// no T is one as well.
+func List[T any](ctx context.Context, c Lister, gvk schema.GroupVersionKind, namespace string) ([]*T, error) {
 	found, err := c.List(ctx, gvk, kube.ListOptions{Namespace: namespace})
 	if err != nil {
 		return nil, err

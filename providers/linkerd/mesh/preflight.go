@@ -33,10 +33,10 @@ type neighbours struct {
 func meet(ctx context.Context, c Lister, namespace string) (neighbours, error) {
 	var n neighbours
 	var err error
-	if n.services, err = list[corev1.Service](ctx, c, corev1.SchemeGroupVersion.WithKind("Service"), namespace); err != nil && !apierrors.IsForbidden(err) {
+	if n.services, err = List[corev1.Service](ctx, c, corev1.SchemeGroupVersion.WithKind("Service"), namespace); err != nil && !apierrors.IsForbidden(err) {
 		return n, err
 	}
-	if n.policies, err = list[networkingv1.NetworkPolicy](ctx, c, networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), namespace); err != nil && !apierrors.IsForbidden(err) {
+	if n.policies, err = List[networkingv1.NetworkPolicy](ctx, c, networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), namespace); err != nil && !apierrors.IsForbidden(err) {
 		return n, err
 	}
 	return n, nil
