@@ -199,15 +199,9 @@ func (t *certified) planDelete(ctx context.Context, req providers.PlanRequest, w
 // Read implements providers.ResourceType.
 func (t *certified) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
 	out := make([]providers.ReadResponse, len(reqs))
-	sets := make([]chart.SetReadRequest, len(reqs))
-	records := make([]private, len(reqs))
-	for i, r := range reqs {
-		p, ds := decodePrivate(r.Private)
-		if ds.HasErrors() {
-			return nil, ds
-		}
-		records[i] = p
-		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: p.Chart, Unresolved: r.Unresolved}
+	sets, records, ds := readRequests(reqs)
+	if ds.HasErrors() {
+		return nil, ds
 	}
 	states, ds := chart.ReadSets(ctx, t.env.Cluster(), sets)
 	if ds.HasErrors() {

@@ -283,15 +283,9 @@ func (t *crds) Apply(ctx context.Context, req providers.ApplyRequest) (providers
 
 // Read implements providers.ResourceType.
 func (t *crds) Read(ctx context.Context, reqs []providers.ReadRequest) ([]providers.ReadResponse, hcl.Diagnostics) {
-	sets := make([]chart.SetReadRequest, len(reqs))
-	records := make([]private, len(reqs))
-	for i, r := range reqs {
-		p, ds := decodePrivate(r.Private)
-		if ds.HasErrors() {
-			return nil, ds
-		}
-		records[i] = p
-		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: p.Chart, Unresolved: r.Unresolved}
+	sets, records, ds := readRequests(reqs)
+	if ds.HasErrors() {
+		return nil, ds
 	}
 	states, ds := chart.ReadSets(ctx, t.env.Cluster(), sets)
 	out := make([]providers.ReadResponse, len(reqs))
@@ -299,6 +293,21 @@ func (t *crds) Read(ctx context.Context, reqs []providers.ReadRequest) ([]provid
 		out[i] = readResponse(&t.schema.Block, reqs[i].Value, records[i], s)
 	}
 	return out, ds
+}
+
+// readRequests asks for the object sets of instances. It returns what is recorded with each as well.
+func readRequests(reqs []providers.ReadRequest) ([]chart.SetReadRequest, []private, hcl.Diagnostics) {
+	sets := make([]chart.SetReadRequest, len(reqs))
+	records := make([]private, len(reqs))
+	for i, r := range reqs {
+		p, ds := decodePrivate(r.Private)
+		if ds.HasErrors() {
+			return nil, nil, ds
+		}
+		records[i] = p
+		sets[i] = chart.SetReadRequest{Owner: r.Owner, Objects: r.Value.GetAttr("objects"), Record: p.Chart, Unresolved: r.Unresolved}
+	}
+	return sets, records, nil
 }
 
 // readResponse answers for one instance with what its object set found.
