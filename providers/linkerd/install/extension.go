@@ -147,7 +147,7 @@ func (t *extension) preflight(ctx context.Context, req providers.PlanRequest, pl
 }
 
 // namespaces refuses a second namespace for an extension, and a second extension in a namespace: Linkerd's tools find
-// an extension by the label of its namespace.
+// an extension by the label of its namespace. A namespace on its way out is no place where anything is installed.
 func (t *extension) namespaces(ctx context.Context, planned cty.Value, name string) hcl.Diagnostics {
 	c, ours := t.env.Cluster(), t.namespace(planned)
 	list, err := c.ListMetadata(ctx, runtimeschema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, kube.ListOptions{Labels: labelExtension})
@@ -162,7 +162,7 @@ func (t *extension) namespaces(ctx context.Context, planned cty.Value, name stri
 		case ns.Name == ours && label != name:
 			return hcl.Diagnostics{diag.At(diag.Errorf(CodeExtensionNamespace, "Namespace belongs to another extension",
 				"The namespace %q carries the label %s=%s. Each extension needs a namespace of its own.", ours, labelExtension, scrub(label)), cty.GetAttrPath("namespace"))}
-		case ns.Name != ours && label == name:
+		case ns.Name != ours && label == name && ns.DeletionTimestamp == nil:
 			return hcl.Diagnostics{diag.At(diag.Errorf(CodeExtensionNamespace, "Extension is installed elsewhere",
 				"The namespace %q already carries the label %s=%s. There can be one such extension in a cluster: set namespace to that one and on_exists = \"adopt\", or remove it first.",
 				ns.Name, labelExtension, name), cty.GetAttrPath("namespace"))}

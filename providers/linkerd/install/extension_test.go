@@ -104,15 +104,27 @@ func TestExtensionRefusesValuesAndNamespacesOfOthers(t *testing.T) {
 	if _, ds := r.viz.Plan(t, vizConfig(ns)+"values = { tap = { keyPEM = \"planted\" } }\n"); !has(ds, install.CodeReserved) || strings.Contains(linkerdtest.Text(ds), "planted") {
 		t.Errorf("the plan says: %s", linkerdtest.Text(ds))
 	}
-	other := testenv.Namespace(t)
-	patch := []byte(`{"metadata":{"labels":{"linkerd.io/extension":"viz"}}}`)
-	if _, err := testenv.Dynamic(t).Resource(namespacesGVR).Patch(t.Context(), other, "application/merge-patch+json", patch, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
+	other, client := testenv.Namespace(t), testenv.Dynamic(t).Resource(namespacesGVR)
+	merge := func(patch string) {
+		t.Helper()
+		if _, err := client.Patch(t.Context(), other, "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	merge(`{"metadata":{"labels":{"linkerd.io/extension":"viz"},"finalizers":["test.meshplan.dev/keep"]}}`)
+	// The cluster is shared: what looks like viz must not be met by the next test.
+	defer merge(`{"metadata":{"labels":{"linkerd.io/extension":null},"finalizers":null}}`)
 	r.crds.Apply(t, crdsConfig)
 	defer r.remove()
 	if _, ds := r.viz.Plan(t, vizConfig(ns)); !has(ds, install.CodeExtensionNamespace) || !strings.Contains(linkerdtest.Text(ds), other) {
 		t.Errorf("with viz in another namespace the plan says: %s", linkerdtest.Text(ds))
+	}
+	// The finalizer holds the namespace where "remove it first" leaves it for a while.
+	if err := client.Delete(t.Context(), other, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ds := r.viz.Plan(t, vizConfig(ns)); has(ds, install.CodeExtensionNamespace) {
+		t.Errorf("with the other namespace on its way out the plan says: %s", linkerdtest.Text(ds))
 	}
 }
 
