@@ -1,5 +1,6 @@
 # meshplan. `make help` lists the targets. Needs Go, make, gcc and git; everything else comes through Go modules.
 
+# The build, the tests and the checks name -trimpath alike, so that they share what is compiled.
 BIN     := bin
 GO      ?= go
 VERSION ?=
@@ -27,28 +28,28 @@ demo: $(BIN)/meshplan $(BIN)/sandbox ## run the reference rollout on a throw-awa
 	examples/mtls-rollout/demo.sh
 
 test: $(BIN)/meshplan $(BIN)/sandbox ## run every test, those that need a cluster included
-	$(GO) test -count=1 -timeout 30m ./...
+	$(GO) test -trimpath -count=1 -timeout 30m ./...
 	cd internal/sandbox && $(GO) test -count=1 -timeout 20m ./...
 
 race: $(BIN)/sandbox ## run the tests with the race detector
 	$(GO) test -race -timeout 40m ./...
 
 bench: $(BIN)/meshplan $(BIN)/sandbox ## measure against the budgets: ratios side by side, medians
-	MESHPLAN_BENCH=1 $(GO) test -count=1 -timeout 60m -v ./internal/bench
+	MESHPLAN_BENCH=1 $(GO) test -trimpath -count=1 -timeout 60m -v ./internal/bench
 
 conformance: ## compare the language with the terraform or tofu on this machine (TERRAFORM=path), if there is one
-	MESHPLAN_CONFORMANCE=1 $(GO) test -count=1 -v -run '^TestTerraform' ./internal/conformance
+	MESHPLAN_CONFORMANCE=1 $(GO) test -trimpath -count=1 -v -run '^TestTerraform' ./internal/conformance
 
 chaos: $(BIN)/sandbox ## kill hundreds of runs at random instructions and at every boundary of the journal (MESHPLAN_CHAOS=random kills)
-	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -count=1 -timeout 60m -v -run '^(TestChaos|TestFailpoints.*)$$' ./examples
-	MESHPLAN_CHAOS=1 $(GO) test -count=1 -timeout 30m -v -run '^(TestKilledAtEveryBoundary|TestRollbackUnderKills)$$' ./engine
+	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -trimpath -count=1 -timeout 60m -v -run '^(TestChaos|TestFailpoints.*)$$' ./examples
+	MESHPLAN_CHAOS=1 $(GO) test -trimpath -count=1 -timeout 30m -v -run '^(TestKilledAtEveryBoundary|TestRollbackUnderKills)$$' ./engine
 
 check: ## formatting, vet, staticcheck, tidy and generate: everything but the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run make fmt"; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet -trimpath ./...
 	cd internal/sandbox && $(GO) vet ./...
 	for os in darwin windows; do GOOS=$$os CGO_ENABLED=0 $(GO) vet ./state/boltstore || exit 1; done # the only package with files for one system
-	$(GO) tool -modfile=internal/tools/go.mod staticcheck ./...
+	GOFLAGS=-trimpath $(GO) tool -modfile=internal/tools/go.mod staticcheck ./...
 	$(GO) mod tidy -diff
 	cd internal/sandbox && $(GO) mod tidy -diff
 	cd internal/tools && $(GO) mod tidy -diff
@@ -82,7 +83,7 @@ tidy: ## tidy all three modules
 
 generate: ## rewrite generated files and golden files
 	$(GO) generate ./...
-	MESHPLAN_UPDATE=1 $(GO) test ./...
+	MESHPLAN_UPDATE=1 $(GO) test -trimpath ./...
 
 clean: ## remove what was built
 	rm -rf $(BIN) dist
