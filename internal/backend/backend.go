@@ -58,6 +58,8 @@ type Options struct {
 	Getenv    func(string) string
 	UserAgent string
 	Now       func() time.Time
+	// Waiting is told, for people, that the cluster of a state does not answer yet; nil means that nobody listens.
+	Waiting func(text string)
 	// Reached is told the boundaries at which a process may die without harm; nil means that nobody listens.
 	Reached ledger.Reached
 }
@@ -119,7 +121,7 @@ func Open(s *config.Settings, o Options) (*Backend, hcl.Diagnostics) {
 			kubeconfig = o.Kubeconfig
 		}
 		store, err := kubestore.Open(kubestore.Options{Namespace: text(v, "namespace"), Name: text(v, "name"), Kubeconfig: kubeconfig, Context: text(v, "context"),
-			InCluster: truth(v, "in_cluster"), LeaseDuration: duration, Keep: keep, Keys: b.Keys, UserAgent: o.UserAgent, Now: o.Now, Reached: o.Reached})
+			InCluster: truth(v, "in_cluster"), LeaseDuration: duration, Keep: keep, Keys: b.Keys, UserAgent: o.UserAgent, Now: o.Now, Waiting: o.Waiting, Reached: o.Reached})
 		if err != nil {
 			return fail(err)
 		}

@@ -61,7 +61,7 @@ func (a *app) look(cmd *cobra.Command, f *meshFlags) (*look, error) {
 		return nil, usageError(cmd, fmt.Errorf("--format must be one of %s, not %q", strings.Join(f.formats, ", "), f.format))
 	}
 	l := &look{console: &console{Terminal: a.terminal()}, app: a, flags: f}
-	factory := a.registry(connection{dir: ".", kubeconfig: f.in.kubeconfig, context: f.in.context, logger: a.logger()})["linkerd"]
+	factory := a.registry(connection{dir: ".", kubeconfig: f.in.kubeconfig, context: f.in.context, logger: a.logger(), waiting: a.notices.say})["linkerd"]
 	if factory == nil {
 		return nil, fmt.Errorf("this program has no Linkerd provider")
 	}

@@ -57,6 +57,8 @@ type app struct {
 
 	logFile string       // --log-file
 	log     hclog.Logger // made on first use
+
+	notices notices
 }
 
 // connection is what providers are told by flags.
@@ -65,6 +67,7 @@ type connection struct {
 	dir                 string // of the configuration
 	verify              bool   // ask the server about every object, also about those that look unchanged
 	logger              hclog.Logger
+	waiting             func(text string) // told that a server does not answer yet
 }
 
 // getenv returns a variable of the environment, or "".
@@ -85,6 +88,7 @@ func run(a *app, args []string) (code int) {
 		}
 	}()
 	a.collect(planGarbage)
+	a.notices.err = a.err
 	root := a.root()
 	root.SetArgs(args)
 	defer a.enter()()

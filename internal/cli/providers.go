@@ -10,7 +10,7 @@ import (
 // builtin returns the providers that are compiled in. They share connections. Nothing is connected yet.
 func builtin(c connection) providers.Registry {
 	manifests := &linkerd.Manifests{}
-	pool := kube.NewPool(kube.Options{Inspect: manifests.Inspect, Kubeconfig: c.kubeconfig, Context: c.context, Logger: c.logger, Verify: c.verify, UserAgent: "meshplan/" + readVersion().Version})
+	pool := kube.NewPool(kube.Options{Inspect: manifests.Inspect, Kubeconfig: c.kubeconfig, Context: c.context, Logger: c.logger, Verify: c.verify, Waiting: c.waiting, UserAgent: "meshplan/" + readVersion().Version})
 	baseDir := func() string { return c.dir }
 	return providers.Registry{
 		"kubernetes": kubernetes.New(pool, baseDir),

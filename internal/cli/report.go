@@ -30,6 +30,7 @@ type console struct {
 	files   map[string]*hcl.File // for snippets
 	shown   map[string]*hcl.File // further ones, which hold no secrets
 	types   render.Types         // what has a default
+	notices *notices             // nil where no view is opened
 }
 
 func (a *app) terminal() *ui.Terminal {
@@ -50,7 +51,8 @@ func (a *app) console(cmd *cobra.Command, f *outputFlags) (*console, error) {
 	if err != nil {
 		return nil, usageError(cmd, err)
 	}
-	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, only: only, json: f.json, types: a.types()}
+	c := &console{Terminal: a.terminal(), mode: mode, full: f.full, summary: f.summary, only: only, json: f.json, types: a.types(), notices: &a.notices}
+	a.notices.setQuiet(f.json || mode == ui.ProgressJSON || mode == ui.ProgressQuiet)
 	stream := func(w io.Writer) { c.streams = append(c.streams, ui.NewStream(w, readVersion().Version, a.now)) }
 	if f.json {
 		stream(a.out)
@@ -86,7 +88,7 @@ func (c *console) view() ui.View {
 	if !c.json && c.mode != ui.ProgressJSON {
 		views = append(views, ui.NewView(c.mode, c.Terminal))
 	}
-	return ui.Tee(views...)
+	return c.notices.through(ui.Tee(views...))
 }
 
 // diagnostics shows findings.

@@ -80,12 +80,12 @@ func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings)
 	if kubeconfig == "" {
 		kubeconfig = a.getenv("MESHPLAN_KUBECONFIG") // commands that look at the state only have no such flag
 	}
-	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now, Reached: a.reached})
+	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now, Waiting: a.notices.say, Reached: a.reached})
 }
 
 // engine makes an engine whose events go to events, which may be nil.
 func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
-	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger(), verify: w.verify})
+	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger(), verify: w.verify, waiting: w.app.notices.say})
 	if log := w.app.logger(); log.IsError() {
 		events = &logged{log: log, next: events}
 	}

@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -40,6 +41,9 @@ type client struct {
 	secrets    dynamic.ResourceInterface
 	metadata   metadata.ResourceInterface
 	leases     dynamic.ResourceInterface
+	waiting    func(string) // tells people that the server does not answer; may be nil
+	answered   atomic.Bool  // the server has answered once: it is there
+	told       atomic.Bool  // people know that it does not answer now
 }
 
 // troubleError is an error on the way to the cluster, or a refusal of it: not damage.
@@ -67,6 +71,7 @@ func newClient(o *Options, base string) (*client, error) {
 	}
 	config.UserAgent, config.QPS = o.UserAgent, -1 // the server knows best, and answers 429 with a time to wait
 	config.WarningHandler = rest.NoWarnings{}
+	config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	d, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,7 @@ func newClient(o *Options, base string) (*client, error) {
 		return nil, err
 	}
 	return &client{base: base, name: o.Name, secrets: d.Resource(secretsResource).Namespace(o.Namespace),
-		metadata: m.Resource(secretsResource).Namespace(o.Namespace), leases: d.Resource(leasesResource).Namespace(o.Namespace)}, nil
+		metadata: m.Resource(secretsResource).Namespace(o.Namespace), leases: d.Resource(leasesResource).Namespace(o.Namespace), waiting: o.Waiting}, nil
 }
 
 func restConfig(o *Options) (*rest.Config, error) {
@@ -98,24 +103,46 @@ func restConfig(o *Options) (*rest.Config, error) {
 // The pace of requests and of their repetition.
 const (
 	requestTimeout = 15 * time.Second
+	dialTimeout    = 5 * time.Second
 	retryBudget    = 30 * time.Second
 	retryFirst     = 50 * time.Millisecond
 	retryMost      = 2 * time.Second
+	// reachBudget is shorter: a server that has not answered yet is more likely not there than restarting.
+	reachBudget = 3 * time.Second
+	reachPause  = 400 * time.Millisecond
+	// quiet is how long trouble lasts before people are told.
+	quiet = time.Second
 )
 
 // retry repeats a request that is safe to repeat while the trouble may pass, until ctx ends or the budget is spent.
-func retry(ctx context.Context, request func(context.Context) error) error {
-	deadline := time.Now().Add(retryBudget)
+func (c *client) retry(ctx context.Context, request func(context.Context) error) error {
+	start := time.Now()
 	for pause := retryFirst; ; pause = min(2*pause, retryMost) {
 		err := once(ctx, request)
+		if err == nil || isAnswer(err) {
+			c.answered.Store(true)
+			if c.told.CompareAndSwap(true, false) {
+				c.waiting("The API server that keeps the state answers again.")
+			}
+		}
 		if err == nil || !transient(err) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if time.Now().Add(pause).After(deadline) {
+		budget := retryBudget
+		if !c.answered.Load() {
+			budget, pause = reachBudget, min(pause, reachPause)
+			if !curable(err) {
+				budget = 0
+			}
+		}
+		if time.Since(start)+pause > budget {
 			return &troubleError{err}
+		}
+		if c.waiting != nil && !isAnswer(err) && time.Since(start)+pause >= quiet && c.told.CompareAndSwap(false, true) {
+			c.waiting("Waiting for the API server that keeps the state: " + err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -123,6 +150,18 @@ func retry(ctx context.Context, request func(context.Context) error) error {
 		case <-time.After(pause/2 + mathrand.N(pause)):
 		}
 	}
+}
+
+// isAnswer reports whether an error is what the server said.
+func isAnswer(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
+}
+
+// curable reports whether a connection that failed may come about soon: a name that does not resolve will not.
+func curable(err error) bool {
+	var dns *net.DNSError
+	return !errors.As(err, &dns) || !dns.IsNotFound
 }
 
 // once makes one attempt.
@@ -169,7 +208,7 @@ func (c *client) object(name, part string, content []byte, version string) *unst
 // get returns the content of a Secret and its version.
 func (c *client) get(ctx context.Context, name string) (content []byte, version string, err error) {
 	var u *unstructured.Unstructured
-	err = retry(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		u, err = c.secrets.Get(ctx, name, metav1.GetOptions{})
 		return err
 	})
@@ -206,7 +245,7 @@ func (c *client) head(ctx context.Context) (*head, error) {
 
 // fence replaces the head by one that means the same, so that whoever still believes to hold the lock cannot commit.
 func (c *client) fence(ctx context.Context) error {
-	err := retry(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		h, err := c.head(ctx)
 		if err != nil {
 			return err
@@ -230,7 +269,7 @@ func (c *client) fence(ctx context.Context) error {
 
 // createPart creates a part under a new name.
 func (c *client) createPart(ctx context.Context, name string, content []byte) error {
-	err := retry(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		_, err := c.secrets.Create(ctx, c.object(name, "part", content, ""), metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) { // the name is random: an earlier attempt got through
 			return nil
@@ -251,7 +290,7 @@ func (c *client) getPart(ctx context.Context, name string) ([]byte, error) {
 
 // deletePart deletes a part that nobody needs any more; one that has gone is no error.
 func (c *client) deletePart(ctx context.Context, name string) error {
-	return retry(ctx, func(ctx context.Context) error {
+	return c.retry(ctx, func(ctx context.Context) error {
 		err := c.secrets.Delete(ctx, name, metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -265,7 +304,7 @@ func (c *client) listParts(ctx context.Context) (names []string, err error) {
 	o := metav1.ListOptions{LabelSelector: labelBackend + "=" + c.name + "," + labelPart + "=part", Limit: 500}
 	for {
 		var list *metav1.PartialObjectMetadataList
-		err := retry(ctx, func(ctx context.Context) error {
+		err := c.retry(ctx, func(ctx context.Context) error {
 			list, err = c.metadata.List(ctx, o)
 			return err
 		})

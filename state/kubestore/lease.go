@@ -41,7 +41,7 @@ func (l *lease) expired(now time.Time) bool {
 
 func (c *client) lease(ctx context.Context) (*lease, error) {
 	var u *unstructured.Unstructured
-	err := retry(ctx, func(ctx context.Context) (err error) {
+	err := c.retry(ctx, func(ctx context.Context) (err error) {
 		u, err = c.leases.Get(ctx, c.base, metav1.GetOptions{})
 		return err
 	})
@@ -293,7 +293,7 @@ func (h *held) release() error {
 	ctx, cancel := context.WithDeadline(context.Background(), later(h.deadline(), time.Now().Add(time.Second)))
 	defer cancel()
 	var conflict error
-	err := retry(ctx, func(ctx context.Context) error {
+	err := h.client.retry(ctx, func(ctx context.Context) error {
 		next := *h.lease
 		next.holder, next.who = "", state.Holder{}
 		_, err := h.client.updateLease(ctx, &next)

@@ -32,6 +32,9 @@ type Options struct {
 	Keys state.Keys
 	// UserAgent identifies the program to the API server; empty means "meshplan".
 	UserAgent string
+	// Waiting is told, for people, that the server does not answer and requests are repeated, and that it answers again;
+	// nil means that nobody listens. It may be called from several goroutines at once.
+	Waiting func(text string)
 	// Reached is told the boundaries at which a process may die without harm; nil means that nobody listens.
 	Reached ledger.Reached
 	// Now is the clock for the end of runs; nil means time.Now.

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -43,6 +44,7 @@ type Cluster struct {
 	answered bool     // the server has answered in this run: it is there
 	down     error    // the last failure to connect
 	downAt   time.Time
+	told     bool // people know that the server does not answer now
 }
 
 // clients share one HTTP connection pool.
@@ -97,6 +99,7 @@ func (c *Cluster) newClients() (*clients, error) {
 	config.UserAgent = c.options.UserAgent
 	config.QPS = -1 // the server's priority and fairness is the better judge; it answers 429 with a time to wait
 	config.WarningHandlerWithContext = &c.warnings
+	config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	if config.BearerTokenFile != "" { // read again when the token is refused, and not only once a minute
 		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(config.BearerTokenFile)))
 		config.BearerToken, config.BearerTokenFile = "", ""

@@ -23,6 +23,9 @@ type Options struct {
 	Verify bool
 	// UserAgent identifies the program to the API server and its audit log; empty means "meshplan".
 	UserAgent string
+	// Waiting is told, for people, that a server does not answer and requests are repeated, and that it answers again; nil
+	// means that nobody listens. It may be called from several goroutines at once.
+	Waiting func(text string)
 	// Inspect judges every object that is planned, and may keep it: it must not change it. It needs no cluster. Findings
 	// about an object that does not change are dropped. nil judges nothing.
 	Inspect func(owner providers.Owner, u *unstructured.Unstructured) hcl.Diagnostics

@@ -33,6 +33,11 @@ const (
 	retryMost   = 5 * time.Second
 	// reachBudget is shorter: a server that never answered in this run is more likely not there than restarting.
 	reachBudget = 3 * time.Second
+	reachPause  = 500 * time.Millisecond
+	// dialTimeout bounds one attempt to connect to an address from which nothing comes back.
+	dialTimeout = 5 * time.Second
+	// quiet is how long a server may be silent before people are told.
+	quiet = time.Second
 )
 
 // retry calls a request that is safe to repeat until it succeeds, fails for good, or the budget is spent. client-go
@@ -64,7 +69,7 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 		}
 		budget := retryBudget
 		if lost && !answered {
-			budget = reachBudget
+			budget, pause = reachBudget, min(pause, reachPause)
 		}
 		if !lost && !transient(err) || time.Since(start)+pause > budget || !curable(err) {
 			if lost {
@@ -76,6 +81,9 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 			pause = max(pause, time.Duration(seconds)*time.Second)
 		}
 		c.log.Debug("request is repeated", "after", pause)
+		if lost && time.Since(start)+pause >= quiet {
+			c.waits(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -88,10 +96,26 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 // reached remembers whether the server could be reached and returns err.
 func (c *Cluster) reached(err error) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.down, c.downAt = err, time.Now()
 	c.answered = c.answered || err == nil
+	again := c.told && err == nil
+	c.told = c.told && err != nil
+	c.mu.Unlock()
+	if again {
+		c.options.Waiting("The API server of " + c.Name() + " answers again.")
+	}
 	return err
+}
+
+// waits tells people once that the server does not answer.
+func (c *Cluster) waits(err error) {
+	c.mu.Lock()
+	first := !c.told && c.options.Waiting != nil
+	c.told = c.told || first
+	c.mu.Unlock()
+	if first {
+		c.options.Waiting("Waiting for the API server of " + c.Name() + ": " + err.Error())
+	}
 }
 
 // connectionLost reports whether the answer did not arrive.
