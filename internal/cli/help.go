@@ -17,6 +17,7 @@ const maxHelpWidth = 100
 func (a *app) setHelp(root *cobra.Command) {
 	width := func() int { return min(a.terminal().Width, maxHelpWidth) }
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		defer a.page()()
 		for _, l := range paragraphs(cmd.Long, width()) {
 			fmt.Fprintln(a.out, l)
 		}

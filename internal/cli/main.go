@@ -55,6 +55,8 @@ type app struct {
 	dir   string // -C
 	color string // --color
 
+	noPager bool // --no-pager
+
 	logFile string       // --log-file
 	log     hclog.Logger // made on first use
 

@@ -114,7 +114,7 @@ func (p *planning) run(dir string) (err error) {
 		return stop(codeOf(ds))
 	}
 	made.Warnings = plans.Warnings(ds) // those of loading the configuration included
-	if err := c.plan(made); err != nil {
+	if err := p.show(c, made); err != nil {
 		return err
 	}
 	c.diagnostics(ds)
@@ -127,6 +127,18 @@ func (p *planning) run(dir string) (err error) {
 		return stop(exitChanges)
 	}
 	return stop(exitOK)
+}
+
+// show shows the plan, through a pager where that is asked for.
+func (p *planning) show(c *console, made *plans.Plan) error {
+	if c.json {
+		return c.plan(made)
+	}
+	defer p.app.pagePlan()()
+	paged := *c
+	terminal := *c.Terminal
+	terminal.Out, paged.Terminal = p.app.out, &terminal
+	return paged.plan(made)
 }
 
 func (p *planning) open(dir string) (*workspace, hcl.Diagnostics) {

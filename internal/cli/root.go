@@ -44,6 +44,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "run as if started in this `directory`")
 	root.PersistentFlags().StringVar(&a.color, "color", string(ui.ColorAuto), "`when` to colour: auto, always or never")
 	completeWords(root, "color", "auto", "always", "never")
+	root.PersistentFlags().BoolVar(&a.noPager, "no-pager", false, "write long text to the terminal at once, not through a pager")
 	root.PersistentFlags().StringVar(&a.logFile, "log-file", "", "append the log to a `file` instead of standard error; its level is that of MESHPLAN_LOG, or debug")
 	root.AddGroup(&cobra.Group{ID: "write", Title: "Write a rollout:"}, &cobra.Group{ID: "run", Title: "Carry it out:"}, &cobra.Group{ID: "look", Title: "Look at it:"})
 	group := func(id string, cmds ...*cobra.Command) {
@@ -52,9 +53,9 @@ what it would change, and carries that out in the right order. Every run can be 
 			root.AddCommand(c)
 		}
 	}
-	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.consoleCommand(), a.schemaCommand(), a.lspCommand())
+	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.paged(a.graphCommand()), a.consoleCommand(), a.paged(a.schemaCommand()), a.lspCommand())
 	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand(), a.importCommand())
-	group("look", a.linkerdCommand(), a.explainCommand(), a.driftCommand(), a.rbacCommand(), a.showCommand(), a.historyCommand(), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
+	group("look", a.linkerdCommand(), a.paged(a.explainCommand()), a.driftCommand(), a.rbacCommand(), a.paged(a.showCommand()), a.paged(a.historyCommand()), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp), topic("drift-jobs", "How a drift job tells people and systems", driftJobsHelp))
 	for _, g := range docs.Guides() {
 		root.AddCommand(topic("guide-"+g.Name, g.Title, g.Plain()))
@@ -118,6 +119,8 @@ const environmentHelp = `  MESHPLAN_VAR_<name>      value of the variable <name>
   KUBECONFIG               kubeconfig files, as for kubectl
   GITHUB_OUTPUT            in a step of GitHub's workflows, plan appends result, changes, creates, updates, replaces,
                            deletes, drift and plan_sha256 to this file
+  MESHPLAN_PAGER           shows long output of show, history, explain, help, schema and graph on a terminal, and
+                           plans as well; without it PAGER does (not plans), or less. Empty, cat, --no-pager or CI: none
   NO_COLOR                 not empty: no colour
   CLICOLOR_FORCE           not 0: colour even without a terminal; FORCE_COLOR means the same
   COLUMNS                  width to wrap text to`

@@ -57,8 +57,19 @@ func Detect(in io.Reader, out, err io.Writer, getenv func(string) string, mode C
 }
 
 func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f := file(stream)
+	return f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// file returns the file that a stream ends in, or nil.
+func file(stream any) *os.File {
+	switch s := stream.(type) {
+	case *os.File:
+		return s
+	case *Pager:
+		return s.Terminal()
+	}
+	return nil
 }
 
 func colored(mode ColorMode, getenv func(string) string, auto bool) bool {
@@ -84,7 +95,7 @@ func width(getenv func(string) string, streams ...any) int {
 		if !isTerminal(s) {
 			continue
 		}
-		if n, _, err := term.GetSize(int(s.(*os.File).Fd())); err == nil && n > 0 {
+		if n, _, err := term.GetSize(int(file(s).Fd())); err == nil && n > 0 {
 			return max(n, minWidth)
 		}
 	}
