@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/ui"
 	"github.com/meshplan/meshplan/plans"
 )
 
@@ -135,10 +136,10 @@ func (p *planning) show(c *console, made *plans.Plan) error {
 		return c.plan(made)
 	}
 	defer p.app.pagePlan()()
-	paged := *c
+	defer func(t *ui.Terminal) { c.Terminal = t }(c.Terminal)
 	terminal := *c.Terminal
-	terminal.Out, paged.Terminal = p.app.out, &terminal
-	return paged.plan(made)
+	terminal.Out, c.Terminal = p.app.out, &terminal
+	return c.plan(made)
 }
 
 func (p *planning) open(dir string) (*workspace, hcl.Diagnostics) {

@@ -31,6 +31,7 @@ type console struct {
 	shown   map[string]*hcl.File // further ones, which hold no secrets
 	types   render.Types         // what has a default
 	notices *notices             // nil where no view is opened
+	trail   ui.Trail             // what failing steps said
 }
 
 func (a *app) terminal() *ui.Terminal {
@@ -86,7 +87,7 @@ func (c *console) view() ui.View {
 		views = append(views, ui.NewStreamView(s))
 	}
 	if !c.json && c.mode != ui.ProgressJSON {
-		views = append(views, ui.NewView(c.mode, c.Terminal))
+		views = append(views, ui.NewView(c.mode, c.Terminal), ui.Quietly(&c.trail))
 	}
 	return c.notices.through(ui.Tee(views...))
 }
@@ -140,7 +141,7 @@ func (c *console) result(r *engine.Result, next []ui.Next) {
 		ui.Success(c.Out, r, c.OutPaint)
 		return
 	}
-	ui.Failure(c.Terminal, r, next)
+	ui.Failure(c.Terminal, r, &c.trail, next)
 }
 
 // gap sets what follows apart from the progress above it.

@@ -116,14 +116,25 @@ func (w *workspace) command(words ...string) string {
 	for _, f := range w.in.varFiles {
 		parts = append(parts, "--var-file", quote(f))
 	}
-	for _, v := range w.in.vars { // the value may be secret
-		name, _, _ := strings.Cut(v, "=")
-		parts = append(parts, "--var", quote(name+"=…"))
+	for _, v := range w.in.vars {
+		if name, _, _ := strings.Cut(v, "="); !w.public(name) {
+			v = name + "=…"
+		}
+		parts = append(parts, "--var", quote(v))
 	}
 	if w.dir != "." {
 		parts = append(parts, quote(w.dir))
 	}
 	return strings.Join(parts, " ")
+}
+
+// public reports whether the value of a variable is no secret.
+func (w *workspace) public(name string) bool {
+	if w.config == nil || w.config.Root == nil {
+		return false
+	}
+	v := w.config.Root.Variables[name]
+	return v != nil && !v.Sensitive && !v.Ephemeral
 }
 
 // stateCommand writes a command that needs the state only. Such commands take no directory but -C.

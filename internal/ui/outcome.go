@@ -70,14 +70,22 @@ func path(chain []addr.Instance) string {
 // maxRows bounds the lists of what was skipped or not begun; what failed is listed whole.
 const maxRows = 20
 
-// Failure says what a run that failed or was stopped left undone, and what can be done now. It goes to the error stream
-// of t.
-func Failure(t *Terminal, r *engine.Result, next []Next) {
+// Failure says what a run that failed or was stopped left undone, with the last words of what failed, and what can be
+// done now. It goes to the error stream of t. trail may be nil.
+func Failure(t *Terminal, r *engine.Result, trail *Trail, next []Next) {
 	w, paint := t.Err, t.ErrPaint
+	failed := func(run uint64, a addr.Instance) {
+		fmt.Fprintf(w, "  %s   %s\n", paint.Red("failed "), clean(a.String()))
+		for _, l := range trail.lines(run, a) {
+			for i, part := range diag.Wrap(l, t.Width-14) {
+				fmt.Fprintf(w, "%*s%s\n", 12+2*min(i, 1), "", part)
+			}
+		}
+	}
 	fmt.Fprintf(w, "%s\n", paint.Red(paint.Bold(CompleteLine(r))))
 	fmt.Fprintf(w, "Run %d ended after %s. Everything that took effect is recorded in the state.\n\n", r.Run, span(r.Elapsed))
 	for _, a := range r.Failed {
-		fmt.Fprintf(w, "  %s   %s\n", paint.Red("failed "), clean(a.String()))
+		failed(uint64(r.Run), a)
 	}
 	for i, s := range r.Skipped {
 		if i == maxRows && len(r.Skipped) > maxRows+1 {
@@ -101,7 +109,7 @@ func Failure(t *Terminal, r *engine.Result, next []Next) {
 	if back := r.RolledBack; back != nil {
 		fmt.Fprintf(w, "\nThe run was rolled back by run %d: %s\n", back.Run, back.Outcome)
 		for _, a := range back.Failed {
-			fmt.Fprintf(w, "  %s   %s\n", paint.Red("failed "), clean(a.String()))
+			failed(uint64(back.Run), a)
 		}
 	}
 	if len(next) == 0 {

@@ -130,3 +130,14 @@ func (t tee) Close() {
 		v.Close()
 	}
 }
+
+// Quietly returns a view that hands events to a sink and shows nothing.
+func Quietly(s engine.Sink) View { return quietly{s} }
+
+type quietly struct{ engine.Sink }
+
+// Say implements View.
+func (quietly) Say(string) {}
+
+// Close implements View.
+func (quietly) Close() {}

@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/meshplan/meshplan/engine"
 	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/plans"
+	"github.com/meshplan/meshplan/providers"
 )
 
 // safeBuffer may be read while a view writes.
@@ -86,7 +90,7 @@ func TestFailureIsBounded(t *testing.T) {
 		r.Canceled = append(r.Canceled, object("c"))
 	}
 	var b bytes.Buffer
-	Failure(&Terminal{Err: &b, Width: 80}, r, []Next{{"meshplan apply", "go on"}})
+	Failure(&Terminal{Err: &b, Width: 80}, r, nil, []Next{{"meshplan apply", "go on"}})
 	out := b.String()
 	if n := strings.Count(out, "\n"); n > 60 {
 		t.Errorf("%d lines", n)
@@ -95,6 +99,38 @@ func TestFailureIsBounded(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}
+	}
+}
+
+// The last words of a step that failed are repeated at the end, where people look; those of another run with the same
+// address, and of steps that went well, are not.
+func TestFailureRepeatsTheTrail(t *testing.T) {
+	var trail Trail
+	step := engine.Step{Index: 1, Addr: object("web"), Op: plans.OpCreate, Action: plans.Create}
+	say := func(n int, text string) {
+		trail.Handle(engine.StepProgress{Step: step, Progress: providers.Progress{Message: text, Waiting: true}, Elapsed: time.Duration(n) * time.Second})
+	}
+	trail.Handle(engine.RunStarted{Run: 3})
+	trail.Handle(engine.StepProgress{Step: engine.Step{Index: 2, Addr: object("fine")}, Progress: providers.Progress{Message: "all is well"}})
+	for i, text := range []string{"one", "two", "three", "four", "four", "0/2 replicas are available; pod web-1 cannot pull the image registry.example.com/shop/web:1.2.3 (manifest unknown)"} {
+		say(10*i, text)
+	}
+	trail.Handle(engine.StepFailed{Step: step, Elapsed: 5 * time.Minute, Diagnostics: hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Object not ready in time"}}})
+	trail.Handle(engine.StepDone{Step: engine.Step{Index: 2}})
+	trail.Handle(engine.RunStarted{Run: 4}) // the rollback
+	trail.Handle(engine.StepFailed{Step: step, Elapsed: time.Second, Diagnostics: hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Gone"}}})
+	var b bytes.Buffer
+	Failure(&Terminal{Err: &b, Width: 80}, &engine.Result{Run: 3, Failed: []addr.Instance{object("web")}, RolledBack: &engine.Result{Run: 4, Failed: []addr.Instance{object("web")}}}, &trail, nil)
+	want := `  failed    memory_object.web
+            after 10s: two
+            after 20s: three
+            after 30s: four
+            after 50s: 0/2 replicas are available; pod web-1 cannot pull the
+              image registry.example.com/shop/web:1.2.3 (manifest unknown)
+            create failed after 5m00s: Object not ready in time
+`
+	if !strings.Contains(b.String(), want) || !strings.Contains(b.String(), "create failed after 1.0s: Gone\n") || strings.Contains(b.String(), "well") {
+		t.Errorf("got:\n%s\nwant in it:\n%s", b.String(), want)
 	}
 }
 
