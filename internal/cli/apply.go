@@ -67,7 +67,7 @@ interrupt lets steps in flight finish; the second one aborts. Applying again goe
 	out.add(cmd.Flags())
 	plan.addAll(cmd.Flags())
 	apply.add(cmd.Flags(), true)
-	cmd.Flags().IntVar(&apply.destructive, destructiveFlag, 0, "with --auto-approve: approve up to `n` deletions or replacements of trust anchors, control planes, definitions and namespaces")
+	cmd.Flags().IntVar(&apply.destructive, destructiveFlag, 0, "with --auto-approve: approve up to `n` deletions or replacements of what others stand on, such as trust anchors, control planes and namespaces")
 	cmd.Flags().StringVar(&hash, "expect-sha256", "", "carry out a saved plan only if this is its `hash`, as plan writes it to GITHUB_OUTPUT and into comments")
 	a.completeAddresses(cmd, &in, "target", "replace")
 	return cmd
@@ -222,9 +222,9 @@ func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, erro
 	}
 	if r.apply.autoApprove {
 		// destroy and rollback say in their names what they do; an apply may come to it by a slip in a file.
-		found := critical(p)
+		found := r.app.critical(p)
 		if r.cmd.Flags().Lookup(destructiveFlag) != nil && len(found) > r.apply.destructive {
-			return true, unapproved(found, r.apply.destructive)
+			return true, r.app.unapproved(found, r.apply.destructive)
 		}
 		return false, nil
 	}
@@ -243,13 +243,15 @@ func (r *runner) approve(c *console, sig *interrupts, p *plans.Plan) (bool, erro
 
 // ask asks whether to go on. What takes away what others stand on is approved by the name of the environment.
 func (r *runner) ask(c *console, sig *interrupts, p *plans.Plan) (bool, error) {
-	found := critical(p)
+	found := r.app.critical(p)
 	if len(found) == 0 {
 		return ui.Confirm(sig.first, c.Terminal, r.question)
 	}
 	c.say("\nThis takes away what others stand on:")
 	for _, change := range found {
-		c.say("  %-7s %s", change.Action, change.Addr)
+		for i, l := range diag.Wrap(r.app.taken(change), c.Width-10) {
+			c.say("%*s%s", 2+8*min(i, 1), "", l)
+		}
 	}
 	return ui.ConfirmWord(sig.first, c.Terminal, r.question+" Type the name of the environment.", environment(p))
 }

@@ -82,14 +82,14 @@ With --json-output it prints the JSON Schema of what meshplan itself prints for 
 
 // types returns the declarations of resource types. Nothing is made before it is asked.
 func (a *app) types() render.Types {
-	var blocks map[string]*schema.Block
-	return func(r addr.Resource) *schema.Block {
-		if blocks == nil {
-			blocks = map[string]*schema.Block{}
+	var declared map[string]*schema.Resource
+	return func(r addr.Resource) *schema.Resource {
+		if declared == nil {
+			declared = map[string]*schema.Resource{}
 			for _, p := range a.catalog() {
 				for _, t := range p.Types {
 					if !t.Data {
-						blocks[t.Name] = &t.Schema.Block
+						declared[t.Name] = t.Schema
 					}
 				}
 			}
@@ -97,7 +97,7 @@ func (a *app) types() render.Types {
 		if r.Mode != addr.Managed {
 			return nil
 		}
-		return blocks[r.Type]
+		return declared[r.Type]
 	}
 }
 

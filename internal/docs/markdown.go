@@ -64,6 +64,9 @@ func (t Type) markdown() string {
 		}
 		b.WriteString("\n")
 	}
+	if s := criticalText(t.Schema); s != "" {
+		fmt.Fprintf(&b, "## Deleting\n\n%s\n\n", s)
+	}
 	if t.Schema.Import+t.Schema.NoImport != "" {
 		fmt.Fprintf(&b, "## Import\n\n%s\n", importText(t.Schema))
 	}

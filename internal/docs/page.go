@@ -42,6 +42,11 @@ func Page(w io.Writer, t Type, o PageOptions) error {
 	}
 	p.block(&t.Schema.Block, "Arguments", "")
 	p.computed(&t.Schema.Block)
+	if s := criticalText(t.Schema); s != "" {
+		p.line("%s", o.Paint.Bold("Deleting"))
+		p.prose("  ", s)
+		p.line("")
+	}
 	if t.Schema.Import+t.Schema.NoImport != "" {
 		p.line("%s", o.Paint.Bold("Import"))
 		p.prose("  ", importText(t.Schema))
@@ -133,6 +138,18 @@ func (p *page) attribute(name string, facts []string, a *schema.Attribute) {
 		p.line("      %s", p.o.Paint.Faint(l))
 	}
 	p.prose("      ", a.Description)
+}
+
+// criticalText says what it takes to delete or replace objects of a type on which others stand.
+func criticalText(s *schema.Resource) string {
+	if s.Critical == nil {
+		return ""
+	}
+	which := "one"
+	if s.Critical.Which != "" {
+		which += " " + s.Critical.Which
+	}
+	return fmt.Sprintf("Others stand on it: %s. To delete or replace %s, `apply` asks for the name of the environment instead of `yes`, and `--auto-approve` needs `--approve-destructive`.", s.Critical.Why, which)
 }
 
 // importText says what id an import block for the type takes, or why there is none.

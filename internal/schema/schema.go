@@ -38,6 +38,9 @@ type Resource struct {
 	// are unmarked and may hold unknowns; what is not known yet is in nobody's way. Nil means that no two objects of one
 	// instance can coexist.
 	Coexist func(before, after cty.Value) string
+	// Critical says that others stand on these objects, so that taking one away is confirmed by more than a word; nil for
+	// types on which nothing stands.
+	Critical *Critical
 }
 
 // Inversion says that references in Attribute to resources of type Type are inverted edges.

@@ -7,9 +7,9 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 )
 
-// Types returns the declaration of a resource's content, or nil for a type that it does not know. It is asked once for
+// Types returns the declaration of a resource type, or nil for one that it does not know. It is asked once or twice for
 // each change.
-type Types func(addr.Resource) *schema.Block
+type Types func(addr.Resource) *schema.Resource
 
 // defaults finds the attributes in a value that are there only because of their declared default. A reader who makes
 // something wants to see what somebody has chosen.
@@ -17,12 +17,12 @@ func (b *builder) defaults(r addr.Resource, n *node) map[*node]bool {
 	if b.types == nil || b.limit == 0 { // everything is asked for
 		return nil
 	}
-	block := b.types(r)
-	if block == nil {
+	declared := b.types(r)
+	if declared == nil {
 		return nil
 	}
 	found := map[*node]bool{}
-	b.findDefaults(block, n, found)
+	b.findDefaults(&declared.Block, n, found)
 	return found
 }
 

@@ -14,7 +14,7 @@ import (
 
 // TestDefaultsAreHidden: what is created shows what somebody has chosen; --full shows the rest.
 func TestDefaultsAreHidden(t *testing.T) {
-	block := &schema.Block{
+	declared := &schema.Resource{Block: schema.Block{
 		Attributes: map[string]*schema.Attribute{
 			"name":    {Type: cty.String, Required: true},
 			"mode":    {Type: cty.String, Optional: true, Default: cty.StringVal("error")},
@@ -24,16 +24,16 @@ func TestDefaultsAreHidden(t *testing.T) {
 		Blocks: map[string]*schema.NestedBlock{"wait": {Nesting: schema.Single, Block: schema.Block{Attributes: map[string]*schema.Attribute{
 			"rollout": {Type: cty.Bool, Optional: true, Default: cty.True}, "field": {Type: cty.String, Optional: true},
 		}}}},
-	}
+	}}
 	value := obj("name", "web", "mode", "error", "chosen", "yes", "timeout", 5, "wait", obj("rollout", cty.True, "field", "status.ok"))
 	p := &plans.Plan{Mode: plans.Normal, Changes: []*plans.Change{
 		{Addr: instance(t, "kubernetes_manifest.web"), Action: plans.Create, Before: cty.NullVal(cty.DynamicPseudoType), After: value},
 	}}
-	types := func(r addr.Resource) *schema.Block {
+	types := func(r addr.Resource) *schema.Resource {
 		if r.Type != "kubernetes_manifest" {
 			t.Errorf("asked for %s", r)
 		}
-		return block
+		return declared
 	}
 	for _, tt := range []struct {
 		name         string

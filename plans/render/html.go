@@ -29,7 +29,7 @@ const maxPageLines = 50_000
 // preference. It shows the verdict, the order of the steps as a picture, and every change with its details folded away;
 // what destroys comes first and open.
 func HTML(w io.Writer, p *plans.Plan, o HTMLOptions) error {
-	b, r := newBuilder(), &report{Heading: cmp.Or(o.Title, "meshplan plan"), Verdict: CountLine(p), Impact: impact(p), ListTitle: "Changes"}
+	b, r := newBuilder(), &report{Heading: cmp.Or(o.Title, "meshplan plan"), Verdict: CountLine(p), Impact: impact(p, o.Types), ListTitle: "Changes"}
 	b.types = o.Types
 	r.Title = r.Heading + ": " + verdict(p)
 	r.Facts = planFacts(p)

@@ -56,7 +56,7 @@ func (m *markdown) build() {
 			m.group(gs[i])
 		}
 	}
-	if s := impact(m.p); s != "" {
+	if s := impact(m.p, m.b.types); s != "" {
 		m.always("**Impact:** %s\n\n", prose(s))
 	}
 	for _, c := range oneWay(m.p) {

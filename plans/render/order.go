@@ -117,8 +117,47 @@ func why(c *plans.Change) string {
 	return oneLine(s)
 }
 
-// impact sums up the restarts of a plan, those that restart most first; "" when it restarts nothing.
-func impact(p *plans.Plan) string {
+// impact sums up what a plan means beyond its own objects: what it takes from those who stand on them, and what it
+// restarts; "" when it means nothing.
+func impact(p *plans.Plan, types Types) string {
+	return strings.Join(slices.DeleteFunc([]string{taken(p, types), restarts(p)}, func(s string) bool { return s == "" }), "; ")
+}
+
+// maxTaken is how many objects are named that others stand on; the reader sees the others in the plan.
+const maxTaken = 5
+
+// taken names the objects that others stand on, and what is lost with them.
+func taken(p *plans.Plan, types Types) string {
+	var parts []string
+	more := 0
+	for _, c := range Taken(p, types) {
+		if len(parts) == maxTaken {
+			more++
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%ss %s (%s)", c.Action, c.Addr, types(c.Addr.Resource).Takes(c.Before)))
+	}
+	if more > 0 {
+		parts = append(parts, fmt.Sprintf("takes away %d more that others stand on", more))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Taken lists the changes that delete or replace what others stand on, as their types say it.
+func Taken(p *plans.Plan, types Types) (out []*plans.Change) {
+	if types == nil {
+		return nil
+	}
+	for _, c := range p.Changes {
+		if destroys(c.Action) && types(c.Addr.Resource).Takes(c.Before) != "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// restarts sums up the restarts of a plan, those that restart most first; "" when it restarts nothing.
+func restarts(p *plans.Plan) string {
 	var by []*plans.Change
 	total := 0
 	for _, c := range p.Changes {

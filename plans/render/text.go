@@ -365,7 +365,7 @@ const (
 )
 
 func (t *textWriter) foot(p *plans.Plan, gs []group) {
-	if s := impact(p); s != "" {
+	if s := impact(p, t.o.Types); s != "" {
 		t.prose("Impact: ", s+".")
 		t.line("")
 	}

@@ -14,8 +14,9 @@ type manifestForm struct{}
 
 func newManifest(cluster func() *kube.Cluster) providers.ResourceType {
 	return &manifest{single{form: manifestForm{}, cluster: cluster, schema: &schema.Resource{
-		Coexist: coexists(manifestForm{}),
-		Summary: "Any Kubernetes object, by its manifest",
+		Coexist:  coexists(manifestForm{}),
+		Critical: &schema.Critical{Why: "everything in the namespace, or of the kind, goes with it", When: holdsOthers, Which: "whose object is a Namespace or a CustomResourceDefinition"},
+		Summary:  "Any Kubernetes object, by its manifest",
 		Description: `Applies one object of any kind by server-side apply. Only the fields of the manifest are managed: defaults of the server, fields of
 webhooks and controllers never show up in a plan, and a field that is removed from the manifest is given back. The plan is what the
 API server itself says would happen, conflicts with other managers and fields that cannot be changed included.
@@ -115,4 +116,16 @@ func (m *manifest) Order(config cty.Value) providers.Order {
 		return providers.Order{}
 	}
 	return orderOf(config.GetAttr("manifest"))
+}
+
+// holdsOthers reports whether the object of a recorded manifest takes others with it when it goes.
+func holdsOthers(recorded cty.Value) bool {
+	kind := recorded
+	for _, name := range []string{"manifest", "kind"} {
+		if kind.IsNull() || !kind.IsKnown() || !kind.Type().IsObjectType() || !kind.Type().HasAttribute(name) {
+			return false
+		}
+		kind = kind.GetAttr(name)
+	}
+	return schema.Text(kind) == "Namespace" || schema.Text(kind) == "CustomResourceDefinition"
 }

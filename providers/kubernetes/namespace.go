@@ -28,9 +28,10 @@ type namespaceForm struct{}
 
 func newNamespace(cluster func() *kube.Cluster) providers.ResourceType {
 	n := &namespace{single{form: namespaceForm{}, cluster: cluster, schema: &schema.Resource{
-		Coexist: coexists(namespaceForm{}),
-		Import:  importNamespace,
-		Summary: "A namespace",
+		Coexist:  coexists(namespaceForm{}),
+		Import:   importNamespace,
+		Critical: &schema.Critical{Why: "everything in the namespace goes with it"},
+		Summary:  "A namespace",
 		Description: `Makes a namespace. Labels and annotations are ordinary ones: ` + "`linkerd.io/inject = \"enabled\"`" + ` asks for injection of the pods that are made from
 then on (` + "`linkerd_injection`" + ` also restarts and proves them).
 

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -36,7 +37,8 @@ func resourceSchema() *schema.Resource {
 		}
 	}
 	return &schema.Resource{
-		Summary: "The objects of a Helm chart, without a Helm release.",
+		Critical: &schema.Critical{Why: "everything in its namespaces, or of its kinds, goes with it", When: holdsOthers, Which: "with a Namespace or a CustomResourceDefinition among its objects"},
+		Summary:  "The objects of a Helm chart, without a Helm release.",
 		Description: "Renders a chart in process and manages each of its objects: the plan shows what changes in the cluster, object by object. " +
 			"There is no release record, so `helm list` does not show it. Hooks are not run unless `run_hooks` names them; the plan names the others. Charts that render random values or " +
 			"the time of day are refused, because their plan would never be empty, unless `generated` says to keep what was generated first.",
@@ -211,4 +213,21 @@ func texts(v cty.Value, name string) []string {
 		}
 	}
 	return out
+}
+
+// holdsOthers reports whether an object of a recorded chart takes others with it when it goes.
+func holdsOthers(recorded cty.Value) bool {
+	if recorded.IsNull() || !recorded.IsKnown() || !recorded.Type().IsObjectType() || !recorded.Type().HasAttribute("objects") {
+		return false
+	}
+	objects := recorded.GetAttr("objects")
+	if objects.IsNull() || !objects.IsKnown() || !objects.CanIterateElements() {
+		return false
+	}
+	for key := range objects.Elements() {
+		if kind, _, _ := strings.Cut(schema.Text(key), "/"); kind == "Namespace" || kind == "CustomResourceDefinition" {
+			return true
+		}
+	}
+	return false
 }

@@ -23,7 +23,8 @@ func AnchorType() cty.Type {
 
 func anchorSchema() *schema.Resource {
 	return &schema.Resource{
-		Summary: "The root certificate that every proxy of the mesh trusts.",
+		Critical: &schema.Critical{Why: "every proxy of the mesh trusts its peers through it"},
+		Summary:  "The root certificate that every proxy of the mesh trusts.",
 		Description: "Makes, or adopts, the trust anchor of a mesh. The private key is made during apply and lives in one Secret of the cluster; " +
 			"it never reaches configuration, plan, state or a log.\n\n" +
 			"Before the anchor expires (`renew_before`), or when `rotate` changes, a plan makes a new one. The new and the old certificate then share " +

@@ -20,7 +20,8 @@ func IssuerType() cty.Type {
 
 func issuerSchema() *schema.Resource {
 	return &schema.Resource{
-		Summary: "The intermediate certificate with which the identity controller signs proxies' certificates.",
+		Critical: &schema.Critical{Why: "proxies get their certificates from it, and those in use end within a day"},
+		Summary:  "The intermediate certificate with which the identity controller signs proxies' certificates.",
 		Description: "Makes the issuer with the key of the trust anchor, which it reads from the anchor's Secret during apply, and keeps the pair in the Secret " +
 			"`linkerd-identity-issuer` of the control plane namespace. The key never reaches configuration, plan, state or a log.\n\n" +
 			"When the issuer nears its end (`renew_before`), when the anchor has changed or `rotate` changes, it is swapped in place; the identity controller loads the new one without " +

@@ -35,7 +35,8 @@ func cniSchema() *schema.Resource {
 	attrs["wait_timeout"] = &schema.Attribute{Type: cty.String, Optional: true, Default: cty.StringVal("10m"), Validate: validDuration,
 		Description: "How long the rollout on all nodes may take."}
 	return &schema.Resource{
-		Summary: "Linkerd's CNI plugin, which redirects the traffic of meshed pods on each node.",
+		Critical: &schema.Critical{Why: "meshed pods that start later bypass their proxy, or do not start"},
+		Summary:  "Linkerd's CNI plugin, which redirects the traffic of meshed pods on each node.",
 		Description: "Installs the chart linkerd2-cni object by object, before the control plane, and waits until every node has the plugin. With it pods need no network capabilities, " +
 			"so that namespaces may enforce the Pod Security level `restricted`. The control plane must know of it: set `cni_enabled = true` there.\n\n" +
 			"Destroying is refused while pods of the mesh rely on the plugin, unless `force_destroy` is set: without it their traffic would bypass the proxy after the next restart of a node, or they would not start.",

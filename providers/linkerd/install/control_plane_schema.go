@@ -60,7 +60,8 @@ func controlPlaneSchema() *schema.Resource {
 	attrs["trust_root_sha256"] = &schema.Attribute{Type: cty.String, Computed: true,
 		Description: "Hash of the trust anchors as the injector writes it on pods, in the annotation `linkerd.io/trust-root-sha256`; null with `external_ca`."}
 	return &schema.Resource{
-		Summary: "Linkerd's control plane.",
+		Critical: &schema.Critical{Why: "without it meshed pods neither start nor renew their certificates"},
+		Summary:  "Linkerd's control plane.",
 		Description: "Installs the chart linkerd-control-plane object by object, waits for the rollout and proves that the proxy injector answers.\n\n" +
 			"The keys of the webhooks are made once and kept in their Secrets, and the issuer's key stays in the Secret of linkerd_identity_issuer, so that neither the chart's values nor the plan hold a key " +
 			"and a second plan is empty. Webhook certificates are renewed before they end (`webhook_renew_before`).\n\n" +

@@ -31,7 +31,8 @@ func crdsSchema() *schema.Resource {
 	attrs["install_gateway_api"] = &schema.Attribute{Type: cty.Bool, Optional: true, Default: cty.False,
 		Description: "Whether Linkerd's chart brings the Gateway API definitions. Leave it off when anything else in the cluster brings them: definitions of others, and newer ones, are never overwritten, and none is ever deleted."}
 	return &schema.Resource{
-		Summary: "The definitions of Linkerd's custom resources.",
+		Critical: &schema.Critical{Why: "every policy, route and profile of the mesh goes with it"},
+		Summary:  "The definitions of Linkerd's custom resources.",
 		Description: "Installs the chart linkerd-crds object by object and waits until every definition is established.\n\n" +
 			"Deleting a definition deletes all its objects. Destroying this resource is therefore refused while there are custom resources that are not part of the same state, " +
 			"unless `force_destroy` is set. Definitions of the Gateway API are kept.",

@@ -40,7 +40,8 @@ func extensionSchema() *schema.Resource {
 		Description: "How long the rollout and the aggregated APIs may take."})
 	hookAttributes(add)
 	return &schema.Resource{
-		Summary: "An extension of Linkerd: viz, multicluster, or another one.",
+		Critical: &schema.Critical{Why: "what it serves ends: metrics and dashboards, or the traffic between clusters"},
+		Summary:  "An extension of Linkerd: viz, multicluster, or another one.",
 		Description: "Installs the extension's chart object by object, after the control plane, and labels its namespace as Linkerd's tools expect (`linkerd.io/extension`).\n\n" +
 			"Certificates of the servers that the API server calls (of viz: the aggregated API tap and the webhook tap-injector) are made once, kept in their Secrets and renewed before they end, " +
 			"so that a second plan is empty. The hook that would label the namespace is not needed and left out. The step waits until aggregated APIs are available: one that is not keeps every namespace of the cluster from being deleted.\n\n" +
