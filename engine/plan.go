@@ -464,7 +464,7 @@ func (w *world) evaluate(i *instance) (cty.Value, hcl.Diagnostics) {
 		}
 		ds = append(ds, i.place(checkRules(rules, ctx, "Precondition"))...)
 	}
-	if !ds.HasErrors() {
+	if !ds.HasErrors() && (ctx != nil || !w.applying) { // what depends on no resource is checked by the plan, and is held to it
 		ds = append(ds, w.checkConfig(i, v)...)
 	}
 	return v, ds

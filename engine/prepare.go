@@ -34,16 +34,31 @@ func (w *world) prepare(ctx context.Context) hcl.Diagnostics {
 		if !done {
 			continue
 		}
-		for _, i := range r.instances {
-			more := w.prepareInstance(i)
-			ds = append(ds, more...)
-			if more.HasErrors() {
-				break // the other instances would say the same
-			}
-		}
+		ds = append(ds, w.prepareInstances(r)...)
 	}
 	if !ds.HasErrors() {
 		w.linkInstances()
+	}
+	return ds
+}
+
+// prepareInstances prepares the instances of a resource: the first one alone, which builds what they share, the others
+// in parallel.
+func (w *world) prepareInstances(r *resource) (ds hcl.Diagnostics) {
+	if len(r.instances) == 0 {
+		return nil
+	}
+	if ds = w.prepareInstance(r.instances[0]); ds.HasErrors() {
+		return ds // the other instances would say the same
+	}
+	rest := r.instances[1:]
+	found := make([]hcl.Diagnostics, len(rest))
+	inParallel(len(rest), func(n int) { found[n] = w.prepareInstance(rest[n]) })
+	for _, more := range found {
+		ds = append(ds, more...)
+		if more.HasErrors() {
+			break // as above
+		}
 	}
 	return ds
 }

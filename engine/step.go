@@ -130,6 +130,17 @@ func (s *stepRun) Release() {
 	s.giveUp()
 }
 
+// wrote gives the slot back: while the outcome is committed somebody else may write. A wait does not begin with it, so
+// that stopping the run ends nothing. With a single slot, whoever asks for it wants one step after the other.
+func (s *stepRun) wrote() {
+	if s.a.engine.options.Parallelism == 1 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slot.Release()
+}
+
 // stop tells the step that the run is stopping: writes finish, waits end.
 func (s *stepRun) stop() {
 	s.mu.Lock()
@@ -244,6 +255,7 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
 	ds = append(ds, i.place(more)...)
+	s.wrote()
 	if ds.HasErrors() && !diag.AllRefused(more) && s.op == plans.OpCreate && (resp.Value == cty.NilVal || plainOf(resp.Value).IsNull()) {
 		found, known := s.look(ctx, t, &req)
 		if !known {

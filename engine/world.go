@@ -292,12 +292,14 @@ func (m *module) ruleReferences(ds *hcl.Diagnostics, rules []*config.CheckRule) 
 
 // readRecords decodes the snapshot's records. It costs O(records).
 func (w *world) readRecords(ctx context.Context) hcl.Diagnostics {
-	for _, rec := range w.snapshot.Records {
-		r, err := w.record(rec)
-		if err != nil {
-			return diag.FromError(CodeState, "State cannot be read", err, nil)
+	list := w.snapshot.Records
+	found, errs := make([]*record, len(list)), make([]error, len(list))
+	inParallel(len(list), func(i int) { found[i], errs[i] = w.record(list[i]) })
+	for i, r := range found {
+		if errs[i] != nil {
+			return diag.FromError(CodeState, "State cannot be read", errs[i], nil)
 		}
-		w.records[rec.Addr] = r
+		w.records[list[i].Addr] = r
 	}
 	return nil
 }

@@ -139,6 +139,7 @@ type storedStep struct {
 // encoder writes the canonical form.
 type encoder struct {
 	json  *json.Encoder
+	seal  sealed.Encoder // values of a plan share a few types
 	key   []byte
 	table map[addr.Instance]int
 	head  storedHead
@@ -204,11 +205,11 @@ func (e *encoder) address(a addr.Instance) int {
 func (e *encoder) value(v cty.Value, stored *storedValue) ([]byte, error) {
 	switch {
 	case stored != nil:
-		return sealed.Encode(stored.Value)
+		return e.seal.Encode(stored.Value)
 	case v == cty.NilVal:
 		return nil, nil
 	}
-	return sealed.Encode(sealed.Seal(v, e.key))
+	return e.seal.Encode(sealed.Seal(v, e.key))
 }
 
 func (e *encoder) encodeHead(p *Plan) (err error) {

@@ -81,6 +81,9 @@ func (a *app) publish(c *console, f *ciFlags, p *published, code int) int {
 
 func (a *app) writeForCI(f *ciFlags, p *published) (ds hcl.Diagnostics) {
 	env := ci.Detect(a.getenv)
+	if !f.asked() && (env.Output == "" || p.shown) {
+		return nil // the hash of a large plan costs as much as a third of making it
+	}
 	r, hash, err := a.ciResult(f, p, env)
 	if err != nil {
 		return diag.FromError(CodeReport, "Plan cannot be written", err, nil)

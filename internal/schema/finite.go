@@ -14,12 +14,12 @@ func Finite(v cty.Value) bool {
 	case !v.CanIterateElements():
 		return true
 	}
-	for it := v.ElementIterator(); it.Next(); {
-		if _, e := it.Element(); !Finite(e) {
-			return false
-		}
-	}
-	return true
+	finite := true
+	eachElement(v, func(e cty.Value) bool {
+		finite = Finite(e)
+		return finite
+	})
+	return finite
 }
 
 // holdsNumbers reports whether values of a type can contain a number; for structures that is left to their elements.

@@ -32,21 +32,33 @@ func ContainsMarked(v cty.Value) bool {
 	if ty.IsPrimitiveType() || v.IsNull() || !v.IsKnown() {
 		return false
 	}
-	switch {
-	case ty.IsObjectType():
+	if ty.IsSetType() || !v.CanIterateElements() { // a set is marked as a whole
+		return false
+	}
+	found := false
+	eachElement(v, func(e cty.Value) bool {
+		found = ContainsMarked(e)
+		return !found
+	})
+	return found
+}
+
+// eachElement calls f with each attribute or element of v, which can be iterated and is not marked itself, until f
+// returns false. The attributes of an object come in no order: cty would sort them and make a value of each name.
+func eachElement(v cty.Value, f func(cty.Value) bool) {
+	if ty := v.Type(); ty.IsObjectType() {
 		for name := range ty.AttributeTypes() {
-			if ContainsMarked(v.GetAttr(name)) {
-				return true
+			if !f(v.GetAttr(name)) {
+				return
 			}
 		}
-	case ty.IsTupleType(), ty.IsListType(), ty.IsMapType(): // a set is marked as a whole
-		for it := v.ElementIterator(); it.Next(); {
-			if _, e := it.Element(); ContainsMarked(e) {
-				return true
-			}
+		return
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		if _, e := it.Element(); !f(e) {
+			return
 		}
 	}
-	return false
 }
 
 func hasDeep(v cty.Value, m mark) bool {

@@ -14,8 +14,18 @@ func untypedNulls(s hcldec.Spec) hcldec.Spec {
 		Params: []function.Parameter{{
 			Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true,
 		}},
-		Type: func(args []cty.Value) (cty.Type, error) { return untyped(args[0]).Type(), nil },
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return untyped(args[0]), nil },
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if !hasTypedNull(args[0]) { // nearly always, and rebuilding a value costs more than looking
+				return args[0].Type(), nil
+			}
+			return untyped(args[0]).Type(), nil
+		},
+		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
+			if want.Equals(args[0].Type()) {
+				return args[0], nil // untyped changes nothing but types
+			}
+			return untyped(args[0]), nil
+		},
 	})}
 }
 
@@ -52,4 +62,22 @@ func untyped(v cty.Value) cty.Value {
 		}
 	}
 	return v
+}
+
+// hasTypedNull reports whether untyped would change v.
+func hasTypedNull(v cty.Value) bool {
+	v, _ = v.Unmark()
+	t := v.Type()
+	switch {
+	case v.IsNull():
+		return t != cty.DynamicPseudoType
+	case !v.IsKnown() || !t.IsObjectType() && !t.IsTupleType():
+		return false
+	}
+	found := false
+	eachElement(v, func(e cty.Value) bool {
+		found = hasTypedNull(e)
+		return !found
+	})
+	return found
 }

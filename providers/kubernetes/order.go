@@ -32,9 +32,15 @@ func WorkloadsTag(namespace string) providers.Tag {
 
 // orderOf says what the order of an object follows from. Unknown parts say nothing.
 func orderOf(manifest cty.Value) providers.Order {
-	object, _, _, err := kube.FromValue(manifest)
-	if err != nil {
+	if manifest.IsNull() || !manifest.IsKnown() {
 		return providers.Order{}
+	}
+	var object map[string]any
+	if kind := textAt(manifest, "kind"); tellsMore(kind) {
+		var err error
+		if object, _, _, err = kube.FromValue(manifest); err != nil {
+			return providers.Order{}
+		}
 	}
 	get := func(v any, path ...string) string {
 		for _, step := range path {
@@ -44,11 +50,11 @@ func orderOf(manifest cty.Value) providers.Order {
 		s, _ := v.(string)
 		return s
 	}
-	group, _, found := strings.Cut(get(object, "apiVersion"), "/")
+	group, _, found := strings.Cut(textAt(manifest, "apiVersion"), "/")
 	if !found {
 		group = ""
 	}
-	kind, namespace, name := get(object, "kind"), get(object, "metadata", "namespace"), get(object, "metadata", "name")
+	kind, namespace, name := textAt(manifest, "kind"), textAt(manifest, "metadata", "namespace"), textAt(manifest, "metadata", "name")
 	o := providers.Order{Provides: []providers.Tag{ObjectTag(kind, namespace, name)}}
 	if namespace != "" {
 		o.After = append(o.After, NamespaceTag(namespace))
@@ -87,6 +93,39 @@ func orderOf(manifest cty.Value) providers.Order {
 	slices.Sort(o.After)
 	o.After = slices.Compact(o.After)
 	return o
+}
+
+// tellsMore reports whether the order of a kind's objects follows from more than their names, so that they must be
+// read whole.
+func tellsMore(kind string) bool {
+	switch kind {
+	case "CustomResourceDefinition", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet", "RoleBinding", "ClusterRoleBinding",
+		"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
+		return true
+	}
+	return false
+}
+
+// textAt returns the text at a path through objects and maps, or "" where there is none or it is not known.
+func textAt(v cty.Value, path ...string) string {
+	for _, step := range path {
+		v, _ = v.Unmark()
+		switch t := v.Type(); {
+		case v.IsNull() || !v.IsKnown():
+			return ""
+		case t.IsObjectType() && t.HasAttribute(step):
+			v = v.GetAttr(step)
+		case t.IsMapType() && v.HasIndex(cty.StringVal(step)).True():
+			v = v.Index(cty.StringVal(step))
+		default:
+			return ""
+		}
+	}
+	v, _ = v.Unmark()
+	if v.Type() != cty.String || v.IsNull() || !v.IsKnown() {
+		return ""
+	}
+	return v.AsString()
 }
 
 // mentioned returns the ServiceAccounts, ConfigMaps, Secrets and claims that a pod template names. Only the fields

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -187,11 +188,18 @@ func TestHelmReleaseIsAdoptedWithoutRestart(t *testing.T) {
 	before := readGenerated(t, ns)
 	spec := func() string { // the generation of a Deployment counts changes of annotations as well
 		t.Helper()
-		u, err := testenv.Dynamic(t).Resource(resources["Deployment"]).Namespace(ns).Get(t.Context(), "web", metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
+		for range 200 {
+			u, err := testenv.Dynamic(t).Resource(resources["Deployment"]).Namespace(ns).Get(t.Context(), "web", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if revision := u.GetAnnotations()["deployment.kubernetes.io/revision"]; revision != "" { // its controller has seen it
+				return fmt.Sprint(u.Object["spec"], revision)
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
-		return fmt.Sprint(u.Object["spec"], u.GetAnnotations()["deployment.kubernetes.io/revision"])
+		t.Fatal("no controller has given the Deployment a revision")
+		return ""
 	}
 	was := spec()
 	in := newInstance(t, dir)

@@ -190,7 +190,7 @@ func (c *Cluster) remember(owner providers.Owner, w *wish, live *unstructured.Un
 		rec.Null = append(rec.Null, p.String())
 	}
 	slices.Sort(rec.Null)
-	for _, d := range differences(unyielded(w.Object, live, yielded), denormalized(w.Object, live), allFields(fields)) {
+	for _, d := range differencesFrom(unyielded(w.Object, live, yielded), denormalized(w.Object, live), fields) {
 		if rec.Canon == nil {
 			rec.Canon = map[string]string{}
 		}

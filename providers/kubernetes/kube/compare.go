@@ -115,7 +115,7 @@ func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
 	it.next.Yielded = append(recordedYield(it.rec, req.Options), req.Options.left(it.desired.Object.Object, live, manager)...)
 	slices.Sort(it.next.Yielded)
 	it.next.Yielded = slices.Compact(it.next.Yielded)
-	for _, d := range differences(unyielded(it.desired.Object, live, it.next.Yielded), view, allFields(live.GetManagedFields())) {
+	for _, d := range differencesFrom(unyielded(it.desired.Object, live, it.next.Yielded), view, live.GetManagedFields()) {
 		if was, ok := it.rec.Canon[d.path.String()]; ok && was == canonDigest(req.Key, d) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -22,6 +23,53 @@ func differences(want, live any, fields *fieldpath.Set) []difference {
 	var out []difference
 	walkShape(want, live, true, fields, nil, &out)
 	return out
+}
+
+// differencesFrom is differences for a live object, whose managedFields are read only when something differs: reading
+// them costs more than everything else.
+func differencesFrom(want, live map[string]any, entries []metav1.ManagedFieldsEntry) []difference {
+	if holds(live, want) {
+		return nil
+	}
+	return differences(want, live, allFields(entries))
+}
+
+// holds reports whether a live object has all of want and nothing beside it in any map or list that could be owned as a
+// whole. Labels and annotations never are.
+func holds(live, want map[string]any) bool {
+	for k, w := range want {
+		l, ok := live[k]
+		if !ok {
+			return false
+		}
+		if k != "metadata" {
+			if !equal(w, l) {
+				return false
+			}
+			continue
+		}
+		for name, field := range asMap(w) {
+			is, ok := asMap(l)[name]
+			if !ok {
+				return false
+			}
+			if members := asMap(field); members != nil && (name == "labels" || name == "annotations") {
+				for key, value := range members {
+					if is, ok := asMap(is)[key]; !ok || !equal(value, is) {
+						return false
+					}
+				}
+			} else if !equal(field, is) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func asMap(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
 }
 
 func walkShape(want, live any, exists bool, fields *fieldpath.Set, path Path, out *[]difference) {

@@ -41,13 +41,31 @@ func FromValue(v cty.Value) (object map[string]any, unknown, null []Path, err er
 
 type conversion struct{ unknown, null []Path }
 
-func (c *conversion) convert(v cty.Value, path Path) (any, error) {
+// place is where a value lies inside another one. Most are never written down as a Path.
+type place struct {
+	in   *place // nil for the whole
+	name string
+	at   int // when it is in a list
+	list bool
+}
+
+func (p *place) path() Path {
+	if p == nil {
+		return nil
+	}
+	if p.list {
+		return p.in.path().child(p.at)
+	}
+	return p.in.path().child(p.name)
+}
+
+func (c *conversion) convert(v cty.Value, path *place) (any, error) {
 	switch {
 	case !v.IsKnown():
-		c.unknown = append(c.unknown, path)
+		c.unknown = append(c.unknown, path.path())
 		return nil, nil
 	case v.IsNull():
-		c.null = append(c.null, path)
+		c.null = append(c.null, path.path())
 		return nil, nil
 	}
 	t := v.Type()
@@ -63,35 +81,50 @@ func (c *conversion) convert(v cty.Value, path Path) (any, error) {
 		}
 		n, _ := f.Float64()
 		return n, nil
-	case t.IsObjectType() || t.IsMapType():
+	case t.IsObjectType():
+		names := t.AttributeTypes()
+		out := make(map[string]any, len(names))
+		for _, k := range sortedKeys(names) {
+			if err := c.member(out, k, v.GetAttr(k), path); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case t.IsMapType():
 		out := make(map[string]any, v.LengthInt())
 		values := v.AsValueMap()
 		for _, k := range sortedKeys(values) {
-			e, err := c.convert(values[k], path.child(k))
-			if err != nil {
+			if err := c.member(out, k, values[k], path); err != nil {
 				return nil, err
-			}
-			if e != nil {
-				out[k] = e
 			}
 		}
 		return out, nil
 	case t.IsTupleType() || t.IsListType() || t.IsSetType():
 		out := make([]any, 0, v.LengthInt())
 		for i, e := range v.AsValueSlice() {
-			x, err := c.convert(e, path.child(i))
+			at := &place{in: path, at: i, list: true}
+			x, err := c.convert(e, at)
 			if err != nil {
 				return nil, err
 			}
 			if x != nil {
 				out = append(out, x)
 			} else if e.IsKnown() {
-				return nil, fmt.Errorf("%s is null, which a list cannot hold", path.child(i))
+				return nil, fmt.Errorf("%s is null, which a list cannot hold", at.path())
 			}
 		}
 		return out, nil
 	}
-	return nil, fmt.Errorf("%s has type %s, which no manifest can hold", path, t.FriendlyName())
+	return nil, fmt.Errorf("%s has type %s, which no manifest can hold", path.path(), t.FriendlyName())
+}
+
+// member converts one member of an object.
+func (c *conversion) member(out map[string]any, name string, v cty.Value, in *place) error {
+	e, err := c.convert(v, &place{in: in, name: name})
+	if e != nil {
+		out[name] = e
+	}
+	return err
 }
 
 // DesiredFrom converts a configured manifest. Diagnostics point at the attribute `manifest`.
