@@ -40,6 +40,7 @@ func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *provide
 		v = cty.NullVal(cty.DynamicPseudoType)
 	}
 	plain, _ := unmark(v)
+	marked := s.marked(v)
 	if !failed {
 		if d := s.consistent(i, plain, req); d != nil {
 			ds = append(ds, d)
@@ -65,7 +66,7 @@ func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *provide
 	case c.Forgets && !failed:
 		out.Remove = s.leaves(false)
 	case !plain.IsNull() && plain.IsWhollyKnown():
-		r, more := a.makeRecord(c, s.marked(v), resp.Private, status)
+		r, more := a.makeRecord(c, marked, resp.Private, status)
 		ds = append(ds, more...)
 		out.After, out.Remove = r, s.leaves(true)
 	case failed && before != nil: // nothing is known of an effect: the former record stays, to be looked at again
@@ -82,7 +83,7 @@ func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *provide
 		return ds
 	}
 	if s.op != plans.OpDelete {
-		i.value = s.marked(v)
+		i.value = marked
 		if i.res != nil {
 			i.res.forget()
 			if a.plan.Mode != plans.Rollback {

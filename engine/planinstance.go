@@ -31,6 +31,7 @@ func (p *planner) planInstance(ctx context.Context, i *instance) (*planned, hcl.
 	if ds.HasErrors() {
 		return nil, ds
 	}
+	i.config = cty.NilVal // of a large plan it is a third of the memory, and whoever should ask again evaluates again
 	rec := p.records[i.addr]
 	if rec != nil {
 		v = p.ignoreChanges(i, rec, v)

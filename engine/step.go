@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ func (a *applier) visit(ctx context.Context, n int, slot *dag.Slot) error {
 	started := a.engine.options.Now()
 	a.engine.emit(StepStarted{Step: a.step(n)})
 	run := &stepRun{a: a, n: n, c: c, op: s.Op, started: started, slot: slot}
+	run.after, run.afterMarks = unmark(c.After)
 	a.mu.Lock()
 	a.running[n] = run
 	run.stopped = a.stopping
@@ -110,6 +112,10 @@ type stepRun struct {
 	from    addr.Instance // where that record is stored until now; zero when it stays there; guarded by mu once it is at work
 	deposes string        // the former object that before becomes; empty when it does not
 
+	// The planned value without its marks, and those: taken apart once.
+	after      cty.Value
+	afterMarks []cty.PathValueMarks
+
 	mu       sync.Mutex // guards the fields below
 	slot     *dag.Slot
 	released bool                    // it only waits now
@@ -179,12 +185,12 @@ func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
 
 // marked puts the marks of the plan and of the schema back onto a value from a provider.
 func (s *stepRun) marked(v cty.Value) cty.Value {
-	plain, own := unmark(v)
-	_, planned := unmark(s.c.After)
+	plain, marks := unmark(v)
+	marks = append(slices.Clip(marks), s.afterMarks...)
 	for _, p := range s.c.AfterSecret {
-		planned = append(planned, cty.PathValueMarks{Path: p, Marks: cty.NewValueMarks(schema.Sensitive)})
+		marks = append(marks, cty.PathValueMarks{Path: p, Marks: cty.NewValueMarks(schema.Sensitive)})
 	}
-	v = remark(plain, append(own, planned...))
+	v = remark(plain, marks)
 	if t := s.a.typeOf(s.c); t != nil {
 		v = t.Schema().Block.MarkSensitive(v)
 	}
@@ -299,14 +305,12 @@ func operation(op plans.Op) config.Operation {
 
 // configure evaluates the configuration with what has been applied and holds it to the plan.
 func (s *stepRun) configure(i *instance, req *providers.ApplyRequest) (ds hcl.Diagnostics) {
-	c := s.c
-	planned, _ := unmark(c.After)
+	c, planned := s.c, s.after
 	var config cty.Value
 	if s.a.plan.Mode == plans.Rollback {
 		t := s.a.typeOf(c)
 		config = known(t.Schema().Block.Configured(planned))
-		_, marks := unmark(c.After)
-		req.Sensitive = paths(marks)
+		req.Sensitive = paths(s.afterMarks)
 		if len(c.AfterSecret) > 0 {
 			return hcl.Diagnostics{diag.Errorf(CodeSecretNeeded, "Secret is needed", "Rolling %s back needs a secret value that a plan file does not hold. Run \"meshplan rollback\" without a saved plan.", c.Addr)}
 		}
@@ -357,7 +361,7 @@ func under(paths []cty.Path, name string) (out []cty.Path) {
 
 // keepIgnored gives ignored attributes the values that the plan kept.
 func (s *stepRun) keepIgnored(i *instance, config cty.Value) cty.Value {
-	planned, _ := unmark(s.c.After)
+	planned := s.after
 	if i.res.cfg.Lifecycle.IgnoreAll {
 		return known(i.res.schema.Block.Configured(planned))
 	}

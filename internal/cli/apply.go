@@ -195,7 +195,7 @@ func (r *runner) makePlan(c *console, w *workspace, sig *interrupts, plan planFu
 
 // carryOut applies the plan.
 func (r *runner) carryOut(c *console, w *workspace, sig *interrupts, p *plans.Plan) (*engine.Result, hcl.Diagnostics) {
-	r.app.collectForApply(p)
+	r.app.collect(applyRoom)
 	view := c.view()
 	defer view.Close()
 	sig.onAbort(func() {

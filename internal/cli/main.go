@@ -89,7 +89,7 @@ func run(a *app, args []string) (code int) {
 			code = a.crashed(r, debug.Stack())
 		}
 	}()
-	a.collect(planGarbage)
+	a.collect(planRoom)
 	a.notices.err = a.err
 	root := a.root()
 	root.SetArgs(args)

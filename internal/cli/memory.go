@@ -1,32 +1,53 @@
 package cli
 
 import (
+	"runtime"
 	"runtime/debug"
-
-	"github.com/meshplan/meshplan/plans"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 )
 
+// The collector of a Go program lets garbage grow to what is in use, so that a short run with little in use collects
+// dozens of times, on processors that the API server may need. Here it lets garbage grow to a room of fixed size.
 const (
-	// planGarbage is how much garbage in percent of what is in use the collector lets be while a plan is made. Less than
-	// Go's 100 keeps the plan of 5,000 objects below 200 MiB, for a tenth more processor time.
-	planGarbage = 70
-	// applyGarbage is the same for an apply, where each object leaves ten times its size behind: collecting less often
-	// gives the processor to the writes.
-	applyGarbage = 300
-	// applyMost is how many changes an apply may have for that: above it, memory counts more than time.
-	applyMost = 20_000
+	// planRoom keeps the empty plan of 5,000 objects below 150 MiB, of which 40 are the program itself.
+	planRoom = 48 << 20
+	// applyRoom is larger: each object that is written leaves ten times its size behind.
+	applyRoom = 160 << 20
+	// leastGarbage and mostGarbage bound it in percent of what is in use. With much in use, memory counts more than time.
+	leastGarbage, mostGarbage = 60, 400
 )
 
-// collect sets how often the memory of the process is collected, unless GOGC says so.
-func (a *app) collect(percent int) {
-	if a.getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
+var collector struct {
+	room  atomic.Int64
+	start sync.Once
 }
 
-// collectForApply is collect for the apply of a plan.
-func (a *app) collectForApply(p *plans.Plan) {
-	if len(p.Changes) <= applyMost {
-		a.collect(applyGarbage)
+// collect sets the room for garbage, unless GOGC says how often to collect. It holds for the whole process.
+func (a *app) collect(room int64) {
+	if a.getenv("GOGC") != "" {
+		return
 	}
+	collector.room.Store(room)
+	collector.start.Do(func() { afterCollection(new([16]byte)) })
+	tune()
+}
+
+// afterCollection tunes the collector after each collection: only then it is known how much is in use.
+func afterCollection(token *[16]byte) {
+	runtime.SetFinalizer(token, func(*[16]byte) {
+		tune()
+		afterCollection(new([16]byte))
+	})
+}
+
+func tune() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	if live[0].Value.Kind() != metrics.KindUint64 {
+		return
+	}
+	used := max(int64(live[0].Value.Uint64()), 1)
+	debug.SetGCPercent(int(min(max(collector.room.Load()*100/used, leastGarbage), mostGarbage)))
 }
