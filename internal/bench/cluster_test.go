@@ -101,7 +101,7 @@ func TestCluster(t *testing.T) {
 			var rss int64
 			empty := median(t, func() time.Duration {
 				took, r := run(t, dir, env, 0, "plan", "--detailed-exitcode")
-				rss = r
+				rss = measured(t, r)
 				return took
 			})
 			line(t, fmt.Sprintf("bare client applies %d ConfigMaps", n), bare, 0)

@@ -93,6 +93,9 @@ output "id" { value = memory_object.b.id }
 // TestEngine measures the engine alone: an in-memory provider and the real store.
 func TestEngine(t *testing.T) {
 	enabled(t)
+	if alone(t) {
+		return
+	}
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			times := map[int]time.Duration{}
@@ -134,6 +137,9 @@ func open(t *testing.T, dir string) (*engine.Engine, state.Store) {
 // TestEngineApply measures apply, the plan after it and destroy, and the size of the state.
 func TestEngineApply(t *testing.T) {
 	enabled(t)
+	if alone(t) {
+		return
+	}
 	times := map[int]time.Duration{}
 	for _, n := range []int{5_000, 10_000} {
 		var planned time.Duration

@@ -42,7 +42,7 @@ func TestTenKinds(t *testing.T) {
 	var rss int64
 	empty := median(t, func() time.Duration {
 		took, r := run(t, dir, env, 0, "plan", "--detailed-exitcode")
-		rss = r
+		rss = measured(t, r)
 		return took
 	})
 	proxy := faultproxy.New(t, kubeconfig)

@@ -84,6 +84,38 @@ func run(t *testing.T, dir string, env []string, wantCode int, args ...string) (
 	return took, usage.Maxrss * 1024
 }
 
+// measured returns a figure of run for memory, and fails when it is not meshplan's: a process starts with the figure of
+// the one that started it.
+func measured(t *testing.T, rss int64) int64 {
+	t.Helper()
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil || rss == 0 {
+		t.Fatal("the system does not say how much memory a process used")
+	}
+	if rss <= own.Maxrss*1024 {
+		t.Fatalf("meshplan used no more than the %d MiB of this process: how much it was cannot be told", own.Maxrss>>10)
+	}
+	return rss
+}
+
+// alone runs the test in a process of its own and returns false there. What uses much memory would otherwise be in the
+// figures of every process that is started afterwards.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const variable = "MESHPLAN_BENCH_ALONE"
+	if os.Getenv(variable) == t.Name() {
+		return false
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60m")
+	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	t.Logf("in a process of its own:\n%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+	return true
+}
+
 func write(t *testing.T, dir, name, src string) {
 	t.Helper()
 	path := filepath.Join(dir, filepath.FromSlash(name))

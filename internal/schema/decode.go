@@ -109,8 +109,13 @@ func (a *Attribute) check(name string, v cty.Value) (ds hcl.Diagnostics) {
 	if !Finite(v) {
 		return append(ds, diag.Errorf(CodeInvalidValue, "Infinite number", "The value of %q has a number that is infinite, as after a division by zero. Only finite numbers can be kept.", name))
 	}
+	if len(a.OneOf) == 0 && a.Validate == nil {
+		return ds
+	}
 	secret := a.Sensitive || IsSensitive(v)
-	v, _ = v.UnmarkDeep()
+	if ContainsMarked(v) {
+		v, _ = v.UnmarkDeep()
+	}
 	if len(a.OneOf) > 0 {
 		for _, s := range stringsIn(v) {
 			if slices.Contains(a.OneOf, s) {

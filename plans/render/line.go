@@ -39,10 +39,21 @@ func oneLine(s string) string { return strings.ReplaceAll(diag.Scrub(s), "\n", "
 
 // key writes the name of an attribute or the key of a map.
 func key(k string) string {
-	if hclsyntax.ValidIdentifier(k) {
+	if plainName(k) || hclsyntax.ValidIdentifier(k) { // which scans k as HCL
 		return k
 	}
 	return strconv.Quote(k)
+}
+
+// plainName reports whether k is an identifier of letters, digits and signs that ASCII has, as nearly all are.
+func plainName(k string) bool {
+	for i, c := range []byte(k) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || c != '_' && c != '-' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return k != ""
 }
 
 // inline writes a value within a line. Collections that do not fit are summed up.

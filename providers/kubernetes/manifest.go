@@ -104,7 +104,7 @@ func (manifestForm) protect(v cty.Value) cty.Value {
 	if v.IsNull() || !v.IsKnown() {
 		return v
 	}
-	if m := kube.MarkSecret(v.GetAttr("manifest")); m.ContainsMarked() {
+	if m := kube.MarkSecret(v.GetAttr("manifest")); schema.ContainsMarked(m) {
 		return set(v, map[string]cty.Value{"manifest": m})
 	}
 	return v
