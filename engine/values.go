@@ -63,9 +63,19 @@ func same(a, b cty.Value) bool {
 // resolve fills the unknown parts of planned with what config or actual has there, in that order of preference, and
 // the secrets that a plan file left out with what config holds.
 func resolve(planned, config cty.Value, secrets []cty.Path) cty.Value {
-	if planned.IsWhollyKnown() && len(secrets) == 0 {
-		return planned
+	if len(secrets) == 0 {
+		if t := planned.Type(); t.IsObjectType() && planned.IsKnown() && !planned.IsNull() && config.IsKnown() && !config.IsNull() && config.Type().IsObjectType() {
+			return resolveAttributes(planned, config)
+		}
+		if planned.IsWhollyKnown() {
+			return planned
+		}
 	}
+	return resolveAt(planned, config, secrets)
+}
+
+// resolveAt rebuilds the whole value.
+func resolveAt(planned, config cty.Value, secrets []cty.Path) cty.Value {
 	out, err := cty.Transform(planned, func(p cty.Path, v cty.Value) (cty.Value, error) {
 		if set := v.Type().IsSetType() && !v.IsWhollyKnown(); v.IsKnown() && !set && !(v.IsNull() && within(p, secrets)) {
 			return v, nil // of a set, no path leads to the unknown element: all of it is filled in
@@ -82,6 +92,29 @@ func resolve(planned, config cty.Value, secrets []cty.Path) cty.Value {
 	return out
 }
 
+// resolveAttributes is resolve for an object, most of whose attributes are known and need no rebuilding.
+func resolveAttributes(planned, config cty.Value) cty.Value {
+	var attrs map[string]cty.Value
+	for name := range planned.Type().AttributeTypes() {
+		v := planned.GetAttr(name)
+		if v.IsWhollyKnown() {
+			continue
+		}
+		got := cty.NullVal(cty.DynamicPseudoType)
+		if config.Type().HasAttribute(name) {
+			got = config.GetAttr(name)
+		}
+		if attrs == nil {
+			attrs = planned.AsValueMap()
+		}
+		attrs[name] = resolveAt(v, got, nil)
+	}
+	if attrs == nil {
+		return planned
+	}
+	return cty.ObjectVal(attrs)
+}
+
 func within(p cty.Path, paths []cty.Path) bool {
 	for _, q := range paths {
 		if p.HasPrefix(q) {
@@ -94,10 +127,39 @@ func within(p cty.Path, paths []cty.Path) bool {
 // agrees reports the first path at which a value breaks the promise of a plan: a known part of planned that is
 // different in actual. Secrets that a plan file left out promise nothing.
 func agrees(planned, actual cty.Value, secrets []cty.Path) (cty.Path, bool) {
-	if len(secrets) == 0 && planned.RawEquals(actual) {
-		return nil, true
+	if len(secrets) > 0 || !sameAttributes(planned, actual) {
+		if len(secrets) == 0 && planned.RawEquals(actual) {
+			return nil, true
+		}
+		return compareKnown(nil, planned, actual, secrets)
 	}
-	return compareKnown(nil, planned, actual, secrets)
+	for name := range planned.Type().AttributeTypes() { // most are equal, which is seen without taking them apart
+		was, is := planned.GetAttr(name), actual.GetAttr(name)
+		if was.RawEquals(is) {
+			continue
+		}
+		if path, ok := compareKnown(cty.GetAttrPath(name), was, is, nil); !ok {
+			return path, false
+		}
+	}
+	return nil, true
+}
+
+// sameAttributes reports whether two values are objects with the same attributes.
+func sameAttributes(a, b cty.Value) bool {
+	if !a.IsKnown() || a.IsNull() || !b.IsKnown() || b.IsNull() || a.IsMarked() || b.IsMarked() || !a.Type().IsObjectType() || !b.Type().IsObjectType() {
+		return false
+	}
+	mine, others := a.Type().AttributeTypes(), b.Type().AttributeTypes()
+	if len(mine) != len(others) {
+		return false
+	}
+	for name := range mine {
+		if _, ok := others[name]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func compareKnown(at cty.Path, planned, actual cty.Value, secrets []cty.Path) (cty.Path, bool) {
