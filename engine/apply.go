@@ -25,6 +25,7 @@ type applier struct {
 	session state.Session
 	writer  state.Writer
 	done    map[int]bool // steps that an earlier run of the same plan has finished
+	awaited []bool       // by step: whether a write comes after it
 
 	mu      sync.Mutex // guards the fields below
 	ds      hcl.Diagnostics
@@ -342,6 +343,7 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 			}
 		}
 	}
+	a.awaited = awaited(a.plan.Steps)
 	a.engine.emit(RunStarted{Run: a.writer.ID(), Plan: a.plan, Total: total, Done: slices.Sorted(maps.Keys(a.done))})
 	draining, drain := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer drain(nil)
@@ -357,6 +359,31 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 	}, a.visit)
 	close(finished)
 	return a.finish(ctx, report)
+}
+
+// awaited reports for each step whether a step that writes comes after it, directly or by way of steps that do not.
+func awaited(steps []plans.Step) []bool {
+	out := make([]bool, len(steps))
+	var todo []int
+	for n, s := range steps {
+		if s.Op != plans.OpPass && s.Op != plans.OpRecord {
+			todo = append(todo, n)
+		}
+	}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, d := range steps[n].Deps {
+			if out[d] {
+				continue
+			}
+			out[d] = true
+			if op := steps[d].Op; op == plans.OpPass || op == plans.OpRecord {
+				todo = append(todo, d)
+			}
+		}
+	}
+	return out
 }
 
 var errStopped = errors.New("stopped by the user")

@@ -147,6 +147,9 @@ func (s *stepRun) wrote() {
 	s.slot.Release()
 }
 
+// Awaited implements providers.Awaiter.
+func (s *stepRun) Awaited() bool { return s.a.awaited[s.n] }
+
 // stop tells the step that the run is stopping: writes finish, waits end.
 func (s *stepRun) stop() {
 	s.mu.Lock()

@@ -1,6 +1,8 @@
 package examples
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,4 +106,35 @@ func TestTypesTakeExistingObjectsOver(t *testing.T) {
 		t.Errorf("the Secret is another one: %v", err)
 	}
 	says(t, w.must(0, "destroy", "--auto-approve"), "3 deleted")
+}
+
+// TestImportOfWhatIsNoObject refuses with the words of the type: why there is nothing to import, and what to do instead.
+func TestImportOfWhatIsNoObject(t *testing.T) {
+	for address, c := range map[string]struct {
+		block string
+		want  []string
+	}{
+		"kubernetes_chart.x": {`resource "kubernetes_chart" "x" {
+  name      = "x"
+  namespace = "default"
+  chart     = "./chart"
+}`, []string{"Objects of type kubernetes_chart cannot be imported", "A chart is a set of objects", `on_exists = "adopt"`}},
+		"kubernetes_rollout_restart.x": {`resource "kubernetes_rollout_restart" "x" {
+  kind      = "Deployment"
+  namespace = "default"
+  name      = "web"
+}`, []string{"Objects of type kubernetes_rollout_restart cannot be imported", "A restart is something done", "kubernetes_manifest"}},
+	} {
+		t.Run(address, func(t *testing.T) {
+			w := newWorkspace(t, "")
+			w.write("x.mesh.hcl", c.block)
+			if err := os.Mkdir(filepath.Join(w.dir, "chart"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			w.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+			says(t, w.must(1, "import", address, "default/x", "--auto-approve"), c.want...)
+			w.write("once.mesh.hcl", "import {\n  to = "+address+"\n  id = \"default/x\"\n}\n")
+			says(t, w.must(1, "plan"), append(c.want, "once.mesh.hcl")...)
+		})
+	}
 }

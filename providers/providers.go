@@ -187,6 +187,13 @@ type Step interface {
 	Release()
 }
 
+// Awaiter is an optional capability of a Step.
+type Awaiter interface {
+	// Awaited reports whether other writes of the run come after the end of the step: a deletion that would leave
+	// something running for a while should see it ended first.
+	Awaited() bool
+}
+
 // Progress is a line for the reader. Done of Total counts something when Total is not zero.
 type Progress struct {
 	Message     string

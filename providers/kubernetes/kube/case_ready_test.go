@@ -72,6 +72,14 @@ func TestCase38WorkloadsThatCannotRestart(t *testing.T) {
 	}
 }
 
+// holdPod sets the finalizers of a pod, so that it stays, or goes.
+func holdPod(t *testing.T, namespace, name, finalizers string) {
+	client := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(namespace)
+	if _, err := client.Patch(context.Background(), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCase39OldPodsThatStillGoAway(t *testing.T) {
 	r := newRig(t)
 	rec := r.make(kube.Record{}, none, r.objects(deployment)...)
@@ -80,12 +88,7 @@ func TestCase39OldPodsThatStillGoAway(t *testing.T) {
 	if err != nil || len(pods) != 2 {
 		t.Fatal(len(pods), err)
 	}
-	hold := func(finalizers string) {
-		client := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(r.ns)
-		if _, err := client.Patch(context.Background(), pods[0].GetName(), types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{}); err != nil {
-			t.Error(err)
-		}
-	}
+	hold := func(finalizers string) { holdPod(t, r.ns, pods[0].GetName(), finalizers) }
 	hold(`["example.test/hold"]`)
 	restart := kube.Restart{Workload: rec.Objects[0].Ref, Token: "t", Manager: "m", Timeout: 8 * time.Second}
 	must(t, r.RestartWorkload(t.Context(), restart, nil)) // a plain rollout does not wait for it

@@ -50,9 +50,10 @@ func (c *Cluster) DeleteSet(ctx context.Context, req SetDeleteRequest) (Record, 
 		var ds hcl.Diagnostics
 		var group errgroup.Group
 		group.SetLimit(setParallelism)
+		more := n < len(order)
 		for _, o := range order[:n] {
 			group.Go(func() error {
-				found := c.deleteOne(ctx, req, o)
+				found := c.deleteOne(ctx, req, o, more)
 				mu.Lock()
 				defer mu.Unlock()
 				ds = append(ds, found...)
@@ -76,8 +77,8 @@ func (c *Cluster) DeleteSet(ctx context.Context, req SetDeleteRequest) (Record, 
 	return left, nil
 }
 
-// deleteOne deletes, orphans or releases one object.
-func (c *Cluster) deleteOne(ctx context.Context, req SetDeleteRequest, o ObjectRecord) hcl.Diagnostics {
+// deleteOne deletes, orphans or releases one object. More says that other objects of the set go after it.
+func (c *Cluster) deleteOne(ctx context.Context, req SetDeleteRequest, o ObjectRecord, more bool) hcl.Diagnostics {
 	m, err := c.Mapping(ctx, o.GVK())
 	var unknown *UnknownKindError
 	if errors.As(err, &unknown) && unknown.Broken == nil || err == nil && m.Planned {
@@ -103,7 +104,7 @@ func (c *Cluster) deleteOne(ctx context.Context, req SetDeleteRequest, o ObjectR
 		return hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s now carries the mark of another meshplan state (%s) and is not deleted. `meshplan state rm` makes this state forget it.", o.Ref, diag.Scrub(mark))}
 	}
 	if found.DeletionTimestamp == nil {
-		if err := c.Delete(ctx, o.Ref, DeleteOptions{UID: string(found.UID), Propagation: req.Propagation}); err != nil {
+		if err := c.Delete(ctx, o.Ref, DeleteOptions{UID: string(found.UID), Propagation: propagation(req, o.Ref, more)}); err != nil {
 			return c.Diagnose(err, "delete", o.Ref)
 		}
 	}
@@ -112,6 +113,19 @@ func (c *Cluster) deleteOne(ctx context.Context, req SetDeleteRequest, o ObjectR
 		req.Step.Release()
 	}
 	return c.WaitGone(ctx, o.Ref, string(found.UID), req.Timeout, req.Step)
+}
+
+// propagation is how the pods of a workload go: together with it, or before it when what they may need (accounts,
+// configuration, claims, the namespace) goes after it.
+func propagation(req SetDeleteRequest, r Ref, more bool) string {
+	if req.Propagation != "" || Rank(r.GroupKind()) != rankWorkload || r.Kind == "Pod" {
+		return req.Propagation
+	}
+	step, ok := req.Step.(providers.Awaiter)
+	if more || ok && step.Awaited() {
+		return string(metav1.DeletePropagationForeground)
+	}
+	return ""
 }
 
 // release gives the fields of a shared object back: those that nobody else owns go away.
@@ -179,7 +193,10 @@ func (c *Cluster) WaitGone(ctx context.Context, r Ref, uid string, timeout time.
 		detail := fmt.Sprintf("%s was deleted, but after %s it is still there", r, timeout)
 		if last != nil {
 			detail += holders(last)
-			if f := last.GetFinalizers(); len(f) > 0 {
+			switch f := foreignFinalizers(last); {
+			case len(f) == 0 && len(last.GetFinalizers()) > 0:
+				detail += fmt.Sprintf(". It goes after its pods: `kubectl get pods%s` shows those that do not end", namespaceFlag(r))
+			case len(f) > 0:
 				detail += fmt.Sprintf(". The controllers that own the finalizers must remove them; if they are gone for good, `kubectl patch %s %s%s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'` gives the object up",
 					strings.ToLower(r.Kind), r.Name, namespaceFlag(r))
 			}
@@ -187,6 +204,11 @@ func (c *Cluster) WaitGone(ctx context.Context, r Ref, uid string, timeout time.
 		return hcl.Diagnostics{diag.Errorf(CodeStuckDeletion, "Object does not go away", "%s.", detail)}
 	}
 	return c.Diagnose(err, "get", r)
+}
+
+// foreignFinalizers are those of controllers, without the server's own that keeps an object until its pods are gone.
+func foreignFinalizers(u *unstructured.Unstructured) []string {
+	return slices.DeleteFunc(u.GetFinalizers(), func(f string) bool { return f == metav1.FinalizerDeleteDependents })
 }
 
 func namespaceFlag(r Ref) string {
@@ -199,8 +221,12 @@ func namespaceFlag(r Ref) string {
 // holders says what keeps a deleted object: finalizers, and for namespaces and CRDs what the conditions tell.
 func holders(u *unstructured.Unstructured) string {
 	var parts []string
-	if f := u.GetFinalizers(); len(f) > 0 {
+	f := foreignFinalizers(u)
+	if len(f) > 0 {
 		parts = append(parts, "finalizers "+strings.Join(f, ", "))
+	}
+	if len(f) < len(u.GetFinalizers()) {
+		parts = append(parts, "its pods are still there")
 	}
 	for _, c := range conditionsOf(u) {
 		if c.Status != "True" {

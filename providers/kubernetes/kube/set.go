@@ -238,6 +238,7 @@ type SetDeleteRequest struct {
 	Checkpoint func(Record) error
 	// Timeout for each object to be gone; 0 means 5 minutes (10 for a namespace).
 	Timeout time.Duration
-	// Propagation is "Background" (default), "Foreground" or "Orphan".
+	// Propagation is "Background", "Foreground" or "Orphan". When empty it is "Foreground" for workloads that something is
+	// deleted after, in this set or, as a Step with providers.Awaiter says, elsewhere in the run; otherwise "Background".
 	Propagation string
 }
