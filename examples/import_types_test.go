@@ -117,7 +117,7 @@ func TestImportOfWhatIsNoObject(t *testing.T) {
 		"kubernetes_chart.x": {`resource "kubernetes_chart" "x" {
   name      = "x"
   namespace = "default"
-  chart     = "./chart"
+  path      = "./chart"
 }`, []string{"Objects of type kubernetes_chart cannot be imported", "A chart is a set of objects", `on_exists = "adopt"`}},
 		"kubernetes_rollout_restart.x": {`resource "kubernetes_rollout_restart" "x" {
   kind      = "Deployment"
