@@ -2,6 +2,7 @@ package examples
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -106,5 +107,36 @@ func TestDiskFullInTheMiddle(t *testing.T) {
 			w.must(0, "plan", "--detailed-exitcode")
 			checkSame(t, w, ns, death)
 		})
+	}
+}
+
+// TestRefusedAfterALostAnswer creates an object whose first answer is lost and whose repeated request is refused: the
+// refusal does not say that nothing was made. The object stays recorded, and undoing the runs takes it away again.
+func TestRefusedAfterALostAnswer(t *testing.T) {
+	ns := testenv.Namespace(t)
+	creates := func(r *http.Request) bool {
+		return faultproxy.Writes(r) && r.URL.Query().Get("dryRun") == "" && strings.HasSuffix(r.URL.Path, "/configmaps/orphan")
+	}
+	proxy := faultproxy.New(t, testenv.Kubeconfig(t),
+		faultproxy.Rule{Match: creates, Times: 1, Fault: faultproxy.LoseAnswer()},
+		faultproxy.Rule{Match: creates, Fault: faultproxy.Refuse(http.StatusForbidden, "not now", 0)})
+	w := newWorkspace(t, "")
+	w.env = append(w.env, "KUBECONFIG="+proxy.Kubeconfig)
+	w.write("main.mesh.hcl", fmt.Sprintf("resource \"kubernetes_manifest\" \"orphan\" {\n  manifest = {\n    apiVersion = \"v1\"\n    kind = \"ConfigMap\"\n    metadata = { name = \"orphan\", namespace = %q }\n  }\n}\n", ns))
+	w.must(3, "apply", "--auto-approve")
+	if hits := proxy.Hits(); hits[0] != 1 || hits[1] == 0 {
+		t.Fatalf("the trouble did not come: %v", hits)
+	}
+	proxy.Set()
+	if got := strings.Join(mapsIn(t, ns), " "); got != "orphan" {
+		t.Fatalf("objects %q", got)
+	}
+	if n := len(w.lines("state", "list")); n != 1 {
+		t.Errorf("%d records after the failure, want 1", n)
+	}
+	w.must(0, "apply", "--auto-approve")
+	w.must(0, "rollback", "--to", "0", "--auto-approve")
+	if got := mapsIn(t, ns); len(got) > 0 {
+		t.Errorf("left: %v", got)
 	}
 }

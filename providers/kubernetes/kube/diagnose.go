@@ -28,7 +28,8 @@ func (c *Cluster) Diagnose(err error, verb string, r Ref) hcl.Diagnostics {
 	}
 	d := c.diagnose(err, verb, r)
 	var status apierrors.APIStatus
-	if errors.As(err, &status) {
+	var doubtful *doubtfulError
+	if errors.As(err, &status) && !errors.As(err, &doubtful) {
 		switch status.Status().Code {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
 			diag.Refused(d) // the server decided before it stored anything

@@ -26,6 +26,12 @@ func (e *UnreachableError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// doubtfulError is an answer to a request that was repeated because an earlier answer was lost: the earlier request may
+// have done what this answer refuses.
+type doubtfulError struct{ error }
+
+func (e *doubtfulError) Unwrap() error { return e.error }
+
 // The pace of retries: at most retryBudget in all, from retryFirst doubling to retryMost, with jitter.
 const (
 	retryBudget = 30 * time.Second
@@ -50,7 +56,7 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 		return down
 	}
 	start, pause := time.Now(), retryFirst
-	login := true
+	login, doubtful := true, false
 	for {
 		err := request()
 		if login && apierrors.IsUnauthorized(err) {
@@ -72,11 +78,15 @@ func (c *Cluster) retry(ctx context.Context, request func() error) error {
 			budget, pause = reachBudget, min(pause, reachPause)
 		}
 		if !lost && !transient(err) || time.Since(start)+pause > budget || !curable(err) {
-			if lost {
+			switch {
+			case lost:
 				err = c.reached(&UnreachableError{Context: c.connection.Context, Err: err})
+			case doubtful:
+				err = &doubtfulError{err}
 			}
 			return err
 		}
+		doubtful = doubtful || lost
 		if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
 			pause = max(pause, time.Duration(seconds)*time.Second)
 		}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -180,9 +181,15 @@ const webhookBudget = time.Minute
 
 // applyPatiently is Apply that waits for a webhook to come up.
 func (c *Cluster) applyPatiently(ctx context.Context, u *unstructured.Unstructured, o ApplyOptions) (*unstructured.Unstructured, bool, error) {
+	lost := false
 	for start := time.Now(); ; {
 		live, created, err := c.Apply(ctx, u, o)
+		var doubtful *doubtfulError
+		lost = lost || errors.As(err, &doubtful)
 		if !isWebhookDown(err) || time.Since(start) > webhookBudget {
+			if lost && err != nil {
+				err = &doubtfulError{err}
+			}
 			return live, created, err
 		}
 		select {
