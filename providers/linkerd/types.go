@@ -6,6 +6,7 @@ import (
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/expansion"
 	"github.com/meshplan/meshplan/providers/linkerd/gate"
 	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
@@ -27,7 +28,7 @@ func register(p *provider, o Options) (map[string]providers.ResourceType, map[st
 	e, w := p.env(), p.world
 	s := install.Settings{BaseDir: o.BaseDir, ClusterDomain: func() string { return p.settings.clusterDomain }, Now: o.Now}
 	types, data := map[string]providers.ResourceType{}, map[string]providers.DataSource{}
-	for _, m := range []map[string]providers.ResourceType{certs.Types(e, o.Now), install.Types(e, s), mesh.Types(e, &w.World), policy.Types(e, w), traffic.Types(e, w), gate.Types(e)} {
+	for _, m := range []map[string]providers.ResourceType{certs.Types(e, o.Now), install.Types(e, s), mesh.Types(e, &w.World), policy.Types(e, w), traffic.Types(e, w), expansion.Types(e, &w.World), gate.Types(e)} {
 		maps.Copy(types, m)
 	}
 	for _, m := range []map[string]providers.DataSource{certs.DataSources(e, o.Now), install.DataSources(e, s), mesh.DataSources(e), policy.DataSources(e), gate.DataSources(e)} {

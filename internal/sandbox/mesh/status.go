@@ -51,22 +51,29 @@ func (s *statusWriter) leading() bool {
 	return false
 }
 
-// strength of a route kind: on one parent the strongest kind is in force and the others are in conflict.
-var strength = map[string]int{"httproutes": 1, "grpcroutes": 2}
+// routeKinds are the kinds of routes, and how strong they are: on one parent the strongest kind is in force and the others
+// are in conflict.
+var routeKinds = []struct {
+	group, plural string
+	strength      int
+}{
+	{policyGroup, "httproutes", 3}, {gatewayGroup, "httproutes", 3}, {gatewayGroup, "grpcroutes", 4},
+	{gatewayGroup, "tlsroutes", 2}, {gatewayGroup, "tcproutes", 1},
+}
 
 func (s *statusWriter) routes(ctx context.Context) {
-	for _, kind := range [][2]string{{policyGroup, "httproutes"}, {gatewayGroup, "httproutes"}, {gatewayGroup, "grpcroutes"}} {
-		for _, o := range s.world.custom.list(kind[0], kind[1]) {
+	for _, kind := range routeKinds {
+		for _, o := range s.world.custom.list(kind.group, kind.plural) {
 			refs, _, _ := unstructured.NestedSlice(o.Object, "spec", "parentRefs")
 			parents, others := []any{}, foreignParents(o)
 			for _, r := range refs {
 				p, _ := r.(map[string]any)
-				if entry := s.parentStatus(o, kind[0], kind[1], p); entry != nil {
+				if entry := s.parentStatus(o, kind.group, kind.strength, p); entry != nil {
 					parents = append(parents, entry)
 				}
 			}
 			if len(parents) > 0 {
-				s.write(ctx, kind[0], kind[1], o, map[string]any{"parents": append(others, parents...)})
+				s.write(ctx, kind.group, kind.plural, o, map[string]any{"parents": append(others, parents...)})
 			}
 		}
 	}
@@ -85,7 +92,7 @@ func foreignParents(o *unstructured.Unstructured) []any {
 }
 
 // parentStatus returns what the controller says about one parent, or nil for a parent that is not its business.
-func (s *statusWriter) parentStatus(o *unstructured.Unstructured, group, plural string, p map[string]any) map[string]any {
+func (s *statusWriter) parentStatus(o *unstructured.Unstructured, group string, strength int, p map[string]any) map[string]any {
 	kind, namespace := parentKind(group, p), text(p, "namespace")
 	if namespace == "" {
 		namespace = o.GetNamespace()
@@ -104,7 +111,7 @@ func (s *statusWriter) parentStatus(o *unstructured.Unstructured, group, plural 
 		return nil
 	}
 	accepted := condition(o, "Accepted", found, "Accepted", "NoMatchingParent")
-	if found && s.overruled(o, plural, kind, namespace, name) {
+	if found && s.overruled(o, strength, kind, namespace, name) {
 		accepted = condition(o, "Accepted", false, "", "RouteReasonConflicted")
 	}
 	ref := map[string]any{"group": policyGroup, "kind": kind, "name": name, "namespace": namespace}
@@ -137,20 +144,22 @@ func parentKind(routeGroup string, p map[string]any) string {
 }
 
 // overruled says whether a stronger kind of route is attached to the same parent.
-func (s *statusWriter) overruled(o *unstructured.Unstructured, plural, kind, namespace, name string) bool {
-	for _, other := range s.world.custom.list(gatewayGroup, "grpcroutes") {
-		if strength["grpcroutes"] <= strength[plural] {
-			return false
+func (s *statusWriter) overruled(o *unstructured.Unstructured, strength int, kind, namespace, name string) bool {
+	for _, rival := range routeKinds {
+		if rival.strength <= strength {
+			continue
 		}
-		refs, _, _ := unstructured.NestedSlice(other.Object, "spec", "parentRefs")
-		for _, r := range refs {
-			p, _ := r.(map[string]any)
-			ns := text(p, "namespace")
-			if ns == "" {
-				ns = other.GetNamespace()
-			}
-			if parentKind(gatewayGroup, p) == kind && ns == namespace && text(p, "name") == name && other.GetNamespace() == o.GetNamespace() {
-				return true
+		for _, other := range s.world.custom.list(rival.group, rival.plural) {
+			refs, _, _ := unstructured.NestedSlice(other.Object, "spec", "parentRefs")
+			for _, r := range refs {
+				p, _ := r.(map[string]any)
+				ns := text(p, "namespace")
+				if ns == "" {
+					ns = other.GetNamespace()
+				}
+				if parentKind(rival.group, p) == kind && ns == namespace && text(p, "name") == name && other.GetNamespace() == o.GetNamespace() {
+					return true
+				}
 			}
 		}
 	}

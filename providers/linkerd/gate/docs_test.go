@@ -6,6 +6,7 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/env/meshtest"
+	"github.com/meshplan/meshplan/providers/linkerd/expansion"
 	"github.com/meshplan/meshplan/providers/linkerd/gate"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/policy"
@@ -25,6 +26,9 @@ func TestExamplesAndDocs(t *testing.T) {
 	for name, rt := range traffic.Types(e, w) {
 		all[name] = rt.Schema()
 	}
+	for name, rt := range expansion.Types(e, &w.World) {
+		all[name] = rt.Schema()
+	}
 	for name, rt := range gate.Types(e) {
 		all[name] = rt.Schema()
 	}
@@ -34,8 +38,8 @@ func TestExamplesAndDocs(t *testing.T) {
 	for name, s := range gate.DataSources(e) {
 		all[name] = s.Schema()
 	}
-	if len(all) != 18 {
-		t.Errorf("%d types, want 18", len(all))
+	if len(all) != 23 {
+		t.Errorf("%d types, want 23", len(all))
 	}
 	for name, s := range all {
 		meshtest.CheckDocs(t, name, s)

@@ -32,6 +32,12 @@ resource "linkerd_http_route" "bank" {
 }
 `
 
+// egressRoutes are the kinds of routes that can admit calls to leave the cluster.
+var egressRoutes = []kschema.GroupKind{
+	{Group: policyGroup, Kind: "HTTPRoute"}, {Group: gatewayGroup, Kind: "HTTPRoute"}, {Group: gatewayGroup, Kind: "GRPCRoute"},
+	{Group: gatewayGroup, Kind: "TLSRoute"}, {Group: gatewayGroup, Kind: "TCPRoute"},
+}
+
 func egressKind(e env.Env, w *World) typed.Kind {
 	return typed.Kind{
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "EgressNetwork"}, Version: "v1alpha1",
@@ -102,8 +108,8 @@ func lintEgress(ctx context.Context, e env.Env, w *World, v cty.Value) (hcl.Diag
 		return ds, nil, nil
 	}
 	routes := 0
-	for _, group := range []string{policyGroup, gatewayGroup} {
-		found, err := w.List(ctx, e.Cluster(), kschema.GroupKind{Group: group, Kind: "HTTPRoute"}, ns)
+	for _, gk := range egressRoutes {
+		found, err := w.List(ctx, e.Cluster(), gk, ns)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -116,7 +122,7 @@ func lintEgress(ctx context.Context, e env.Env, w *World, v cty.Value) (hcl.Diag
 	if routes == 0 {
 		ds = append(ds, diag.At(diag.Warningf(CodeEgressDenied, "Everything outside the cluster is refused",
 			"EgressNetwork %q denies and no route admits anything, so every call of namespace %q to a destination outside the cluster's networks is refused from the moment it exists: "+
-				"outside name servers, metadata services and an API server outside those networks included. Add linkerd_http_route resources whose parent it is, or begin with traffic_policy = \"Allow\".", name, ns), cty.GetAttrPath("traffic_policy")))
+				"outside name servers, metadata services and an API server outside those networks included. Add routes whose parent it is (linkerd_http_route, linkerd_tls_route, linkerd_tcp_route), or begin with traffic_policy = \"Allow\".", name, ns), cty.GetAttrPath("traffic_policy")))
 	}
 	return ds, []string{fmt.Sprintf("%d route(s) admit traffic", routes)}, nil
 }

@@ -227,6 +227,33 @@ spec:
 	}
 }
 
+// A GRPCRoute counts as an HTTPRoute does, whatever its matches look like, and no probe falls under them.
+func TestGRPCRoutesAddToTheServersRules(t *testing.T) {
+	o := objects(t, serverYAML+`---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: pay}
+spec:
+  parentRefs: [{group: policy.linkerd.io, kind: Server, name: web}]
+  rules: [{matches: [{method: {type: Exact, service: shop.v1.Payment, method: Pay}}]}]
+status: {parents: [{parentRef: {group: policy.linkerd.io, kind: Server, name: web}, conditions: [{type: Accepted, status: "True"}]}]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: pay}
+spec:
+  targetRef: {group: gateway.networking.k8s.io, kind: GRPCRoute, name: pay}
+  requiredAuthenticationRefs: [{kind: ServiceAccount, name: trip}]
+`)
+	if len(o.Routes) != 1 || len(o.Routes[0].matches) != 0 {
+		t.Errorf("routes = %+v", o.Routes)
+	}
+	e := Evaluate(webPod(), 8080, o, Defaults{}, names())
+	if got, rule := e.Decide(Client{Identity: id("trip", "shop")}, "pay"); !e.Routed || got != Allowed || rule.Name != "pay" {
+		t.Errorf("by the route: %v by %q", got, rule.Name)
+	}
+}
+
 func TestMatchesAny(t *testing.T) {
 	for _, tc := range []struct {
 		identity, pattern string

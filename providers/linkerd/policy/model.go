@@ -254,9 +254,6 @@ func parseRoute(u *unstructured.Unstructured) (Route, bool, error) {
 	var object struct {
 		Spec struct {
 			ParentRefs []parent `json:"parentRefs"`
-			Rules      []struct {
-				Matches []routeMatch `json:"matches"`
-			} `json:"rules"`
 		} `json:"spec"`
 		Status struct {
 			Parents []struct {
@@ -282,13 +279,24 @@ func parseRoute(u *unstructured.Unstructured) (Route, bool, error) {
 			}
 		}
 	}
-	for _, rule := range object.Spec.Rules {
+	if r.Kind == "GRPCRoute" { // its matches are of another form, and no GET is a gRPC call
+		return r, len(r.Servers) > 0, nil
+	}
+	var spec struct {
+		Rules []struct {
+			Matches []routeMatch `json:"matches"`
+		} `json:"rules"`
+	}
+	if err := specInto(u, &spec); err != nil {
+		return Route{}, false, err
+	}
+	for _, rule := range spec.Rules {
 		if len(rule.Matches) == 0 {
 			rule.Matches = []routeMatch{{}}
 		}
 		r.matches = append(r.matches, rule.Matches...)
 	}
-	if len(object.Spec.Rules) == 0 {
+	if len(spec.Rules) == 0 {
 		r.matches = []routeMatch{{}}
 	}
 	return r, len(r.Servers) > 0, nil

@@ -72,8 +72,8 @@ func looksAtEgress(e env.Env) func(cty.Value) []providers.Right {
 	return func(v cty.Value) []providers.Right {
 		namespace := schema.Text(v.GetAttr("namespace"))
 		out := []providers.Right{kube.ReadRight(providers.ForPlan, "get", "", "configmaps", e.Namespace(), "know the cluster's networks", "linkerd-config")}
-		for _, group := range []string{policyGroup, gatewayGroup} {
-			out = append(out, providers.Right{For: providers.ForPlan, Group: group, Kind: "HTTPRoute", Namespace: cmp.Or(namespace, kube.AnyNamespace), Verbs: []string{"list"}, Why: "see which routes admit traffic", Rare: group == gatewayGroup})
+		for _, gk := range egressRoutes {
+			out = append(out, providers.Right{For: providers.ForPlan, Group: gk.Group, Kind: gk.Kind, Namespace: cmp.Or(namespace, kube.AnyNamespace), Verbs: []string{"list"}, Why: "see which routes admit traffic", Rare: gk.Group == gatewayGroup})
 		}
 		return out
 	}

@@ -91,24 +91,6 @@ func (l linter) profile(ctx context.Context, namespace, service string, path cty
 	return nil, nil
 }
 
-// conflicts finds routes that attach to the same parent and win, or lose, by their kind.
-func (l linter) conflicts(ctx context.Context, own *unstructured.Unstructured, path cty.Path) (hcl.Diagnostics, error) {
-	grpc, err := l.world.List(ctx, l.env.Cluster(), kschema.GroupKind{Group: gatewayGroup, Kind: "GRPCRoute"}, own.GetNamespace())
-	if err != nil {
-		return nil, err
-	}
-	var ds hcl.Diagnostics
-	for _, other := range grpc {
-		for _, p := range parents(own) {
-			if slices.Contains(parents(other), p) {
-				ds = append(ds, diag.At(diag.Errorf(CodeConflict, "Another route wins",
-					"GRPCRoute %q attaches to %s as well. A GRPCRoute is stronger than an HTTPRoute on one parent, and Linkerd refuses this one (RouteReasonConflicted). Put all rules into one kind.", other.GetName(), p), path))
-			}
-		}
-	}
-	return ds, nil
-}
-
 // parents are the parents of a route as text, for comparing.
 func parents(route *unstructured.Unstructured) []string {
 	refs, _, _ := unstructured.NestedSlice(route.Object, "spec", "parentRefs")

@@ -33,6 +33,8 @@ var (
 	grpcRoutes    = [2]string{gatewayGroup, "GRPCRoute"}
 	httpRoutes    = [2]string{policyGroup, "HTTPRoute"}
 	gatewayRoutes = [2]string{gatewayGroup, "HTTPRoute"}
+	tlsRoutes     = [2]string{gatewayGroup, "TLSRoute"}
+	tcpRoutes     = [2]string{gatewayGroup, "TCPRoute"}
 )
 
 // Permit implements providers.Permitter.

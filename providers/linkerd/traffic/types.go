@@ -22,6 +22,9 @@ func Types(e env.Env, w *policy.World) map[string]providers.ResourceType {
 	out := map[string]providers.ResourceType{"linkerd_traffic_split": split{env: e, linter: l}}
 	for name, k := range map[string]typed.Kind{
 		"linkerd_http_route":      routeKind(l),
+		"linkerd_grpc_route":      grpcKind(l),
+		"linkerd_tls_route":       tlsKind(l),
+		"linkerd_tcp_route":       tcpKind(l),
 		"linkerd_service_profile": profileKind(l),
 		"linkerd_retry_policy":    retryKind(l),
 		"linkerd_circuit_breaker": breakerKind(l),

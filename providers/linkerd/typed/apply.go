@@ -3,6 +3,7 @@ package typed
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,10 +56,24 @@ func (t Type) Apply(ctx context.Context, req providers.ApplyRequest) (providers.
 	return done, ds
 }
 
+// recheck is how long the word that something does not exist is not yet believed: the object may have come a moment ago,
+// and the policy controller, which has not seen it, looks again every ten seconds.
+const recheck = 12 * time.Second
+
+// absent reports whether a refusal is about something that does not exist.
+func absent(refusal string) bool {
+	for _, reason := range []string{"NoMatchingTarget", "NoMatchingParent", "BackendNotFound"} {
+		if strings.Contains(refusal, reason) {
+			return true
+		}
+	}
+	return false
+}
+
 // Await looks at an object until the controller has put it into force. It holds no slot for writes.
 func Await(ctx context.Context, c *kube.Cluster, ref kube.Ref, settled func(*unstructured.Unstructured) (bool, string), patience time.Duration, step providers.Step) hcl.Diagnostics {
 	step.Release()
-	deadline := time.Now().Add(patience)
+	start := time.Now()
 	for delay := 100 * time.Millisecond; ; delay = min(delay*2, 2*time.Second) {
 		live, err := c.Get(ctx, ref)
 		if err != nil || live == nil {
@@ -68,17 +83,21 @@ func Await(ctx context.Context, c *kube.Cluster, ref kube.Ref, settled func(*uns
 		switch {
 		case done:
 			return nil
-		case refusal != "":
+		case refusal != "" && !(absent(refusal) && time.Since(start) < recheck):
 			return hcl.Diagnostics{diag.Errorf(CodeNotAccepted, "Not accepted", "Linkerd does not put %s into force: %s. Until it does, what held before goes on.", ref, diag.Scrub(refusal))}
 		}
-		step.Progress(providers.Progress{Message: "waiting until Linkerd accepts it", Waiting: true})
+		waiting := "waiting until Linkerd accepts it"
+		if refusal != "" {
+			waiting += ", so far " + diag.Scrub(refusal)
+		}
+		step.Progress(providers.Progress{Message: waiting, Waiting: true})
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
+		if ctx.Err() != nil || time.Since(start) > patience {
 			return hcl.Diagnostics{diag.Errorf(CodeNotAccepted, "Not accepted",
 				"Linkerd's policy controller has said nothing about %s within %s. It writes the status of routes and limits while one of its pods (Deployment linkerd-destination) leads; until then the default routes apply. Look at that Deployment, then apply again.",
 				ref, patience)}

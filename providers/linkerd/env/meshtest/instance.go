@@ -52,19 +52,31 @@ func (in *Instance) Config(body string) cty.Value {
 // Decode decodes and validates the content of a block.
 func Decode(t testing.TB, s *schema.Resource, body string) cty.Value {
 	t.Helper()
+	v, ds := TryDecode(t, s, body)
+	Fail(t, ds)
+	return v
+}
+
+// TryDecode is Decode for content that may be wrong: it returns what is found.
+func TryDecode(t testing.TB, s *schema.Resource, body string) (cty.Value, hcl.Diagnostics) {
+	t.Helper()
 	f, ds := hclsyntax.ParseConfig([]byte(body), "test.mesh.hcl", hcl.InitialPos)
 	Fail(t, ds)
 	v, ds := s.Block.Decode(f.Body, nil)
-	Fail(t, ds)
+	if ds.HasErrors() {
+		return v, ds
+	}
 	v, _ = v.UnmarkDeep()
 	if s.Validate != nil {
 		for _, p := range s.Validate(v) {
-			if !p.Warning {
-				t.Fatalf("%s: %s", p.Summary, p.Detail)
+			severity := hcl.DiagError
+			if p.Warning {
+				severity = hcl.DiagWarning
 			}
+			ds = append(ds, &hcl.Diagnostic{Severity: severity, Summary: p.Summary, Detail: p.Detail})
 		}
 	}
-	return v
+	return v, ds
 }
 
 // Eventually waits up to 30 seconds for a condition.
