@@ -338,6 +338,9 @@ func TestReadinessFailsWithThePodsOwnWords(t *testing.T) {
 	if p.Again == "" {
 		t.Error("the next plan does not go on waiting")
 	}
+	if planned, _ := p.Planned.UnmarkDeep(); !planned.RawEquals(prior.value) || len(p.Replace) > 0 || p.Restarts > 0 {
+		t.Errorf("the next plan does more than wait: %v, restarts %d", p.Replace, p.Restarts)
+	}
 }
 
 func TestDataSources(t *testing.T) {
