@@ -39,8 +39,8 @@ func (s *stepRun) settle(i *instance, resp providers.ApplyResponse, req *provide
 	if v == cty.NilVal {
 		v = cty.NullVal(cty.DynamicPseudoType)
 	}
-	plain, _ := unmark(v)
-	marked := s.marked(v)
+	plain, marks := unmark(v)
+	marked := s.remarked(plain, marks)
 	if !failed {
 		if d := s.consistent(i, plain, req); d != nil {
 			ds = append(ds, d)

@@ -189,11 +189,16 @@ func (s *stepRun) Checkpoint(v cty.Value, private []byte) error {
 // marked puts the marks of the plan and of the schema back onto a value from a provider.
 func (s *stepRun) marked(v cty.Value) cty.Value {
 	plain, marks := unmark(v)
+	return s.remarked(plain, marks)
+}
+
+// remarked is marked for a value that has been taken apart already.
+func (s *stepRun) remarked(plain cty.Value, marks []cty.PathValueMarks) cty.Value {
 	marks = append(slices.Clip(marks), s.afterMarks...)
 	for _, p := range s.c.AfterSecret {
 		marks = append(marks, cty.PathValueMarks{Path: p, Marks: cty.NewValueMarks(schema.Sensitive)})
 	}
-	v = remark(plain, marks)
+	v := remark(plain, marks)
 	if t := s.a.typeOf(s.c); t != nil {
 		v = t.Schema().Block.MarkSensitive(v)
 	}

@@ -88,6 +88,10 @@ func (s *setRun) rank(ctx context.Context, wishes []*wish, planned plannedSet) h
 		if s.req.Options.Partial && p.Action == Create {
 			p = &plannedObject{Ref: w.ref, Action: Update} // what belongs to others is never made
 		}
+		if len(wishes) == 1 { // a goroutine of its own would have to grow its stack first
+			found[i] = s.write(ctx, w, rec, p)
+			continue
+		}
 		group.Go(func() error {
 			found[i] = s.write(ctx, w, rec, p)
 			return nil

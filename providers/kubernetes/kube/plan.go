@@ -73,6 +73,10 @@ func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl
 			evaluations[i] = e
 			continue
 		}
+		if len(wishes) == 1 { // as in ApplySet
+			evaluations[i], found[i] = c.evaluate(ctx, req.Owner, w, rec, req.Options, req.Replacing)
+			continue
+		}
 		group.Go(func() error {
 			evaluations[i], found[i] = c.evaluate(ctx, req.Owner, w, rec, req.Options, req.Replacing)
 			return nil
