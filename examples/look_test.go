@@ -31,6 +31,11 @@ func lookAtTheMesh(w *workspace) {
 	contains(t, policy, words(policy.stdout), "shop deployment/paymentservice 8080 yes paymentservice-http deny no deployment/tripservice")
 	mtls := w.must(0, "linkerd", "mtls", "-n", "shop", "--window", "2s", "--require", "1")
 	contains(t, mtls, words(mtls.stdout), "100%")
+	everywhere := w.must(0, "linkerd", "mtls", "--window", "2s", "--require", "1")
+	contains(t, everywhere, words(everywhere.stdout), "linkerd-viz 0 no data")
+	contains(t, everywhere, everywhere.stderr, "linkerd-viz belongs to an extension and nothing was seen there")
+	named := w.must(1, "linkerd", "mtls", "-n", "linkerd-viz", "--window", "200ms", "--require", "1")
+	contains(t, named, named.stderr, "linkerd-viz: nothing was seen, and no data is no proof: 100% of mutual TLS is required.")
 	contains(t, mtls, w.must(0, "linkerd", "mtls", "--format", "md").stdout, "# Mesh compliance", "| deployment/paymentservice | 8080 |")
 	contains(t, mtls, w.must(0, "linkerd", "mtls", "--format", "html").stdout, "<!doctype html>", "<svg ")
 	for _, args := range [][]string{{"check"}, {"certs"}, {"edges"}, {"policy"}, {"mtls"}} {

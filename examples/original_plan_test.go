@@ -41,6 +41,7 @@ func TestOriginalPlanIsNamedFaultByFault(t *testing.T) {
 		"[linkerd.manifest.deprecated-version]", "policy.linkerd.io/v1beta3",
 		"[linkerd.manifest.denies-at-once]", "accessPolicy: audit",
 		"[linkerd.manifest.one-port]", "One Server is not mTLS for all services",
+		"[linkerd.manifest.legacy-authorization]", "linkerd_authorization_policy",
 		"[linkerd.manifest.unauthenticated]", "lets every plaintext client from 10.0.0.0/8 in", "client: {meshTLS: {serviceAccounts:",
 	)
 }

@@ -119,6 +119,17 @@ func (l *look) namespaces(ctx context.Context) ([]string, hcl.Diagnostics) {
 	return out, ds
 }
 
+// extensions are the namespaces of Linkerd's extensions, unless the flags name namespaces.
+func (l *look) extensions(ctx context.Context) ([]string, hcl.Diagnostics) {
+	p, ok := l.provider.(interface {
+		ExtensionNamespaces(context.Context) ([]string, hcl.Diagnostics)
+	})
+	if !ok || len(l.flags.namespaces) > 0 {
+		return nil, nil
+	}
+	return p.ExtensionNamespaces(ctx)
+}
+
 // each asks a data source about every namespace and hands the answers on in order.
 func (l *look) each(ctx context.Context, name string, use func(namespace string, v cty.Value)) hcl.Diagnostics {
 	all, ds := l.namespaces(ctx)

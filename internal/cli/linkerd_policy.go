@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,7 +111,8 @@ func (a *app) meshMTLSCommand() *cobra.Command {
 		Long: `Measures the inbound traffic of the workloads at their proxies and says which share of it was mutual TLS, who came without, and what was refused. With
 --format md or html it writes the compliance report: traffic, policy of every port, certificates, and what contradicts compliance.
 
-With --require it exits with 1 when the share is lower in any namespace, or when nothing was seen: no data is no proof.`,
+With --require it exits with 1 when the share is lower in any namespace, or when nothing was seen: no data is no proof. Namespaces of extensions
+(viz) in which nothing was seen are listed and not counted, unless --namespace names them.`,
 		Example: "  meshplan linkerd mtls -n shop\n  meshplan linkerd mtls --window 1m --require 1\n  meshplan linkerd mtls --format html > compliance.html",
 		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -130,9 +132,8 @@ With --require it exits with 1 when the share is lower in any namespace, or when
 			if err := l.compliance(cmd, &c); err != nil {
 				return err
 			}
-			low := slices.ContainsFunc(c.Namespaces, func(n report.Namespace) bool { return n.Ratio == nil || *n.Ratio < require })
-			if require > 0 && low {
-				return exitWith(exitFailure)
+			if require > 0 {
+				return l.require(cmd.Context(), c.Namespaces, require)
 			}
 			return nil
 		},
@@ -140,6 +141,37 @@ With --require it exits with 1 when the share is lower in any namespace, or when
 	f.add(cmd, true, true, "text", "json", "md", "html")
 	cmd.Flags().Float64Var(&require, "require", 0, "`share` of mutual TLS, from 0 to 1, below which the command fails")
 	return cmd
+}
+
+// require fails when the share of mutual TLS is too low somewhere, and says where.
+func (l *look) require(ctx context.Context, all []report.Namespace, share float64) error {
+	extensions, ds := l.extensions(ctx)
+	if ds.HasErrors() {
+		return l.app.fail(l.console, ds)
+	}
+	counted, failed := 0, false
+	for _, n := range all {
+		switch {
+		case n.Ratio == nil && slices.Contains(extensions, n.Name):
+			fmt.Fprintf(l.Err, "%s belongs to an extension and nothing was seen there: it is not counted. Name it with --namespace to require something of it.\n", n.Name)
+			continue
+		case n.Ratio == nil:
+			fmt.Fprintf(l.Err, "%s: nothing was seen, and no data is no proof: %s of mutual TLS is required.\n", n.Name, report.Percent(&share))
+			failed = true
+		case *n.Ratio < share:
+			fmt.Fprintf(l.Err, "%s: %s of the traffic is mutual TLS, %s is required.\n", n.Name, report.Percent(n.Ratio), report.Percent(&share))
+			failed = true
+		}
+		counted++
+	}
+	if counted == 0 {
+		fmt.Fprintln(l.Err, "Nothing was seen anywhere, and no data is no proof.")
+		failed = true
+	}
+	if failed {
+		return exitWith(exitFailure)
+	}
+	return nil
 }
 
 func trafficOf(ns string, v cty.Value) report.Namespace {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
@@ -26,4 +27,23 @@ func (p *provider) MeshedNamespaces(ctx context.Context) ([]string, hcl.Diagnost
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil
+}
+
+// ExtensionNamespaces lists the namespaces of Linkerd's extensions, sorted; none when they may not be listed. It costs one
+// LIST of metadata.
+func (p *provider) ExtensionNamespaces(ctx context.Context) ([]string, hcl.Diagnostics) {
+	c := p.cluster()
+	list, err := c.ListMetadata(ctx, corev1.SchemeGroupVersion.WithKind("Namespace"), kube.ListOptions{Labels: "linkerd.io/extension"})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, nil
+	case err != nil:
+		return nil, c.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Namespace"})
+	}
+	var out []string
+	for _, ns := range list {
+		out = append(out, ns.Name)
+	}
+	slices.Sort(out)
+	return out, nil
 }

@@ -5,6 +5,8 @@ import "github.com/meshplan/meshplan/internal/diag"
 const (
 	// CodeOldAPI: an object is written in a deprecated version of its kind.
 	CodeOldAPI diag.Code = "linkerd.manifest.deprecated-version"
+	// CodeLegacy: an object is of a kind that a newer one has replaced.
+	CodeLegacy diag.Code = "linkerd.manifest.legacy-authorization"
 	// CodePortObject: a Server's port is an object, and the API server accepts a number or a name only.
 	CodePortObject diag.Code = "linkerd.manifest.port-object"
 	// CodeSilentDeny: a Server says nothing about its access policy, so it denies everybody from the moment it exists.

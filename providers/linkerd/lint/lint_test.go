@@ -45,7 +45,7 @@ spec:
     unauthenticated: true
     networks: [{cidr: 10.0.0.0/8}]
 `)
-	want := []string{"deprecated-version", "port-object", "denies-at-once", "one-port", "unauthenticated"}
+	want := []string{"deprecated-version", "port-object", "denies-at-once", "one-port", "legacy-authorization", "unauthenticated"}
 	if !slices.Equal(got, want) {
 		t.Errorf("findings = %v, want %v", got, want)
 	}
@@ -67,7 +67,7 @@ func TestObject(t *testing.T) {
 		{"a protocol that nobody knows", server("accessPolicy: deny, proxyProtocol: HTTP"), "unknown-value"},
 		{"an open Server", server("accessPolicy: all-unauthenticated"), "unauthenticated"},
 		{"a silent Server", server("proxyProtocol: gRPC"), "denies-at-once"},
-		{"an authorization that admits nobody", "apiVersion: policy.linkerd.io/v1beta1\nkind: ServerAuthorization\nmetadata: {name: a}\nspec: {server: {name: s}, client: {networks: [{cidr: 0.0.0.0/0}]}}\n", "admits-nobody"},
+		{"an authorization that admits nobody", "apiVersion: policy.linkerd.io/v1beta1\nkind: ServerAuthorization\nmetadata: {name: a}\nspec: {server: {name: s}, client: {networks: [{cidr: 0.0.0.0/0}]}}\n", "legacy-authorization admits-nobody"},
 		{"a policy that admits everybody", "apiVersion: policy.linkerd.io/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, requiredAuthenticationRefs: []}\n", "unauthenticated"},
 		{"a target without its group", "apiVersion: policy.linkerd.io/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {targetRef: {kind: Server, name: s}, requiredAuthenticationRefs: [{kind: ServiceAccount, name: x}]}\n", "unknown-value"},
 		{"a parent without a kind", route("{name: web}"), "route-parent"},

@@ -106,6 +106,8 @@ func (l *list) server(version string) {
 
 func (l *list) serverAuthorization(version string) {
 	l.old(version, "v1beta1", "v1alpha1")
+	l.warn(CodeLegacy, "Older form of authorization", "a ServerAuthorization is still read, but can be about Servers only, not about routes or a namespace. "+
+		"Write a MeshTLSAuthentication and an AuthorizationPolicy (linkerd_mesh_tls_authentication, linkerd_authorization_policy); both forms may stand side by side while you move.")
 	client := mapAt(l.spec, "client")
 	tls, hasTLS := client["meshTLS"].(map[string]any)
 	var cidrs []string
