@@ -40,6 +40,8 @@ const (
 	CodeWebhook diag.Code = "k8s.webhook"
 	// CodeRequest: the API server answered a request with another error.
 	CodeRequest diag.Code = "k8s.request"
+	// CodeNoNamespace: the namespace of objects does not exist, and nothing in the plan makes it.
+	CodeNoNamespace diag.Code = "k8s.no-namespace"
 	// CodeServerWarning: the API server sent a warning.
 	CodeServerWarning diag.Code = "k8s.server-warning"
 	// CodeManifest: a manifest lacks apiVersion, kind or metadata.name, or holds what no manifest may.

@@ -63,7 +63,7 @@ func (c *Cluster) diagnose(err error, verb string, r Ref) *hcl.Diagnostic {
 	case isWebhookRefusal(s.Message) || isWebhookDown(err):
 		return diag.Errorf(CodeWebhook, "Admission webhook", "To %s %s, the API server asked an admission webhook: %s", verb, r, c.words(s, r))
 	case s.Code == http.StatusNotFound && s.Details != nil && s.Details.Kind == "namespaces":
-		return diag.Errorf(CodeRequest, "Namespace does not exist", "%s needs the namespace %s, which does not exist. Create it, or declare it as a kubernetes_namespace of this configuration.", r, r.Namespace)
+		return diag.Errorf(CodeNoNamespace, "Namespace does not exist", "%s needs the namespace %s, which does not exist. Create it, or declare it as a kubernetes_namespace of this configuration.", r, r.Namespace)
 	case s.Code == http.StatusRequestEntityTooLarge || strings.Contains(s.Message, "etcdserver: request is too large"):
 		return diag.Errorf(CodeInvalid, "Object too large", "%s is larger than the API server takes (about 1.5 MiB, and 1 MiB of data in a ConfigMap or Secret). Split it.", r)
 	case s.Code == http.StatusUnprocessableEntity || s.Code == http.StatusBadRequest || strings.Contains(s.Message, "failed to create typed patch object"):

@@ -84,6 +84,16 @@ func inert(gk schema.GroupKind) bool {
 	return gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret")
 }
 
+// namespaceMissing says once what all objects of a namespace lack that does not exist.
+func namespaceMissing(namespace string, objects []Ref) *hcl.Diagnostic {
+	need := objects[0].String() + " needs"
+	if n := len(objects) - 1; n > 0 {
+		need = fmt.Sprintf("%s and %d more need", objects[0], n)
+	}
+	return diag.Errorf(CodeNoNamespace, "Namespace does not exist",
+		"%s the namespace %s, which neither exists nor is made by this configuration. Declare it as a kubernetes_namespace, or create it first.", need, namespace)
+}
+
 // evaluateCreate plans an object that does not exist.
 func (c *Cluster) evaluateCreate(ctx context.Context, owner providers.Owner, w *wish, o SetOptions, replacing bool) (evaluation, hcl.Diagnostics) {
 	e := evaluation{plan: ObjectPlan{Action: Create}}
@@ -99,8 +109,7 @@ func (c *Cluster) evaluateCreate(ctx context.Context, owner providers.Owner, w *
 		case !exists && c.world.PlansNamespace(w.ref.Namespace):
 			return c.evaluateDeferred(w, "its namespace is made by the same plan")
 		case !exists:
-			return e, hcl.Diagnostics{diag.Errorf(CodeRequest, "Namespace does not exist",
-				"%s needs the namespace %s, which neither exists nor is made by this configuration. Declare it as a kubernetes_namespace, or create it first.", w.ref, w.ref.Namespace)}
+			return e, hcl.Diagnostics{namespaceMissing(w.ref.Namespace, []Ref{w.ref})}
 		}
 	}
 	if inert(w.ref.GroupKind()) {

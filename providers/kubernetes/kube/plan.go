@@ -85,17 +85,25 @@ func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl
 	_ = group.Wait() // the functions report through found
 	var plan SetPlan
 	var private plannedSet
+	homeless := map[string][]Ref{} // objects by the namespace that they lack
 	for i, w := range wishes {
 		e := evaluations[i]
 		if e.plan.Action != NoOp || found[i].HasErrors() {
 			ds = append(ds, judged[w.ref.Name]...)
 		}
-		ds = append(ds, found[i]...)
+		if len(found[i]) == 1 && diag.CodeOf(found[i][0]) == CodeNoNamespace {
+			homeless[w.ref.Namespace] = append(homeless[w.ref.Namespace], w.ref)
+		} else {
+			ds = append(ds, found[i]...)
+		}
 		e.plan.Ref = w.ref
 		e.plan.After = w.body
 		e.plan.Notes = append(slices.Clone(w.notes), e.plan.Notes...)
 		plan.add(e.plan)
 		private.Objects = append(private.Objects, e.planned(w.ref))
+	}
+	for _, ns := range slices.Sorted(maps.Keys(homeless)) {
+		ds = append(ds, namespaceMissing(ns, homeless[ns]))
 	}
 	if !req.Replacing {
 		for _, o := range req.Prior.unwanted(wishes) {

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
@@ -266,7 +267,7 @@ func TestNamespaceAndContentInOnePlan(t *testing.T) {
 
 func TestMissingNamespaceIsAnError(t *testing.T) {
 	r := newRig(t)
-	wantCode(t, r.planError(kube.Record{}, none, r.objects(strings.ReplaceAll(configMap, "NS", "nowhere"))...), kube.CodeRequest, "nowhere", "kubernetes_namespace")
+	wantCode(t, r.planError(kube.Record{}, none, r.objects(strings.ReplaceAll(configMap, "NS", "nowhere"))...), kube.CodeNoNamespace, "nowhere", "kubernetes_namespace")
 }
 
 func TestUnwantedObjectIsPruned(t *testing.T) {
@@ -335,4 +336,16 @@ func TestProtectedNamespace(t *testing.T) {
 	r := newRig(t)
 	rec := kube.Record{Objects: []kube.ObjectRecord{{Ref: kube.Ref{Version: "v1", Kind: "Namespace", Name: "kube-public"}}}}
 	wantCode(t, r.planError(rec, none), kube.CodeProtected, "kube-public")
+}
+
+// What many objects lack alike is said once.
+func TestMissingNamespaceIsOneFinding(t *testing.T) {
+	r := newRig(t)
+	text := func(kind, version, name string) string {
+		return "{apiVersion: " + version + ", kind: " + kind + ", metadata: {name: " + name + ", namespace: not-there}}"
+	}
+	d := r.planError(kube.Record{}, kube.SetOptions{}, r.objects(text("ConfigMap", "v1", "a"), text("ConfigMap", "v1", "b"), text("ServiceAccount", "v1", "c"))...)
+	if diag.CodeOf(d) != kube.CodeNoNamespace || !strings.Contains(d.Detail, "ServiceAccount not-there/c and 2 more need the namespace not-there") {
+		t.Errorf("finding: %s: %s", d.Summary, d.Detail)
+	}
 }
