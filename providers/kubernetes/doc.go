@@ -33,6 +33,7 @@
 //	whether it is ready                             kstatus and what it does not know, from one     ready.go, rollout.go,
 //	                                                watch per kind and namespace                    stream.go
 //	whether it is gone                              the UID; finalizers and conditions say why not  delete.go
+//	whether its pods go first                       what is deleted after it, here or in the run    delete.go
 //	what a chart generates                          two more renderings find it, the live objects   ../chart/generated.go
 //	                                                keep it
 //	what somebody would have written                managedFields, kubectl's note, probes           aswritten.go
