@@ -88,8 +88,9 @@ func (s *Set) Plan(ctx context.Context, req SetPlanRequest) (SetPlan, hcl.Diagno
 		o := &objects[i]
 		p := plan.Find(o.ref.ID())
 		planned[o.key] = o.value()
-		if was, ok := prior[o.key]; ok && p != nil && p.Action == kube.NoOp && !req.Replacing {
-			// The recorded value stands for the same object: it lacks what is secret, and must compare as equal.
+		if was, ok := prior[o.key]; ok && p != nil && p.Action == kube.NoOp && !req.Replacing && conforms(was, planned[o.key]) {
+			// The recorded value stands for the same object: it lacks what is secret, and must compare as equal. One that
+			// shows what others made of a field, which is left to them now, is not what apply will hold.
 			planned[o.key] = was
 		}
 		if p != nil && p.Action == kube.Adopt && p.Before != nil {
