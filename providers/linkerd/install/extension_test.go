@@ -95,6 +95,27 @@ func TestExtensionIsInstalledServedAndUnchangedAfterwards(t *testing.T) {
 	if b := certs.CABundle(api); b.Len() != 2 {
 		t.Errorf("the API server trusts %d certificates of tap, want the new and the former one", b.Len())
 	}
+
+	// An autoscaler scales a Deployment of it: that is a conflict, unless the field is left to it.
+	deployments := client.Resource(deploymentsGVR).Namespace(ns)
+	if _, err := deployments.Patch(t.Context(), "tap", "application/merge-patch+json", []byte(`{"spec":{"replicas":3}}`), metav1.PatchOptions{FieldManager: "kube-controller-manager"}); err != nil {
+		t.Fatal(err)
+	}
+	r.viz.Refresh(t)
+	if _, ds := r.viz.Plan(t, renewed); !ds.HasErrors() || !strings.Contains(linkerdtest.Text(ds), "spec.replicas") {
+		t.Errorf("a field that others set is no conflict: %s", linkerdtest.Text(ds))
+	}
+	scaled := renewed + "field_conflicts = { \"spec.replicas\" = \"yield\" }\n"
+	r.viz.Apply(t, scaled)
+	r.viz.Refresh(t)
+	r.viz.MustBeUnchanged(t, scaled)
+	tap, err := deployments.Get(t.Context(), "tap", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _, _ := unstructured.NestedInt64(tap.Object, "spec", "replicas"); n != 3 {
+		t.Errorf("%d replicas, want those of the autoscaler", n)
+	}
 	r.mustBeSecret(r.keysIn(ns))
 }
 
