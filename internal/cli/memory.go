@@ -11,12 +11,12 @@ import (
 // The collector of a Go program lets garbage grow to what is in use, so that a short run with little in use collects
 // dozens of times, on processors that the API server may need. Here it lets garbage grow to a room of fixed size.
 const (
-	// planRoom keeps the empty plan of 5,000 objects below 150 MiB, of which 40 are the program itself.
-	planRoom = 48 << 20
+	// planRoom keeps the empty plan of 5,000 objects well below 200 MiB, of which 40 are the program itself.
+	planRoom = 36 << 20
 	// applyRoom is larger: each object that is written leaves ten times its size behind.
 	applyRoom = 160 << 20
 	// leastGarbage and mostGarbage bound it in percent of what is in use. With much in use, memory counts more than time.
-	leastGarbage, mostGarbage = 60, 400
+	leastGarbage, mostGarbage = 45, 400
 )
 
 var collector struct {
