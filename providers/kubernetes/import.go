@@ -38,7 +38,7 @@ func (s *single) existing(ctx context.Context, owner providers.Owner, ref kube.R
 	case live == nil:
 		return existing{}, hcl.Diagnostics{diag.Errorf(kube.CodeGone, "Object does not exist", "%s does not exist, so it cannot be imported.", ref)}
 	}
-	written, ds := s.cluster().AsWritten(ctx, live)
+	written, ds := s.cluster().AsWritten(ctx, kube.OwnWriting(live, owner))
 	_, rec := kube.Imported(owner, live)
 	return existing{live, written, rec}, ds
 }

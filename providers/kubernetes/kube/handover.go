@@ -4,8 +4,11 @@ import (
 	"context"
 
 	"github.com/hashicorp/hcl/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/meshplan/meshplan/providers"
 )
 
 // HandOver gives the fields that were applied under the recorded field manager to another, and returns the record from
@@ -63,5 +66,18 @@ func AppliedBy(live *unstructured.Unstructured, manager string) *unstructured.Un
 			_ = unstructured.SetNestedField(out.Object, text, names...) // leaves are in nobody's way
 		}
 	})
+	return out
+}
+
+// OwnWriting returns an object as if nobody but its owner had written to it, for a record that was lost. Others, among them
+// instances of the same state, write to it as well (an annotation that asks for injection, the mark of a restart): what they wrote
+// is not the owner's to take away. An object that does not bear the owner's mark, or that was never applied, is returned as it is.
+func OwnWriting(live *unstructured.Unstructured, o providers.Owner) *unstructured.Unstructured {
+	entry := entryOf(live.GetManagedFields(), FieldManager)
+	if whose, _ := ownershipOf(live.GetAnnotations(), o); whose != ours || entry == nil {
+		return live
+	}
+	out := live.DeepCopy()
+	out.SetManagedFields([]metav1.ManagedFieldsEntry{*entry})
 	return out
 }

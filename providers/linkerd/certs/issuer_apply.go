@@ -97,6 +97,14 @@ func (t *issuerResource) write(ctx context.Context, req providers.ApplyRequest, 
 			req.Step.Release()
 		}
 		if was, more := issuerChainOr(live); len(more) == 0 {
+			if len(was) > 0 && was[0].Equal(pair.Certificate()) {
+				// The Secret holds it already (it is taken over, or this step was killed), and nobody says again that it is
+				// loaded. What a controller could still use instead is the one before it.
+				was = nil
+				if former != nil {
+					was = former.Chain
+				}
+			}
 			before.ttl = newTTL(c, was, pair.Certificate(), t.now)
 		}
 		ds = append(ds, before.awaitReload(ctx, fingerprint, duration(req.Config.GetAttr("reload_timeout")), req.Step)...)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 )
@@ -105,6 +106,17 @@ func covers(o *mesh.Observation, servers []Server, named []string, own map[strin
 	}
 	slices.SortFunc(out, func(a, b cover) int { return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Port, b.Port)) })
 	return out, notes
+}
+
+// marked adds the Servers that bear the mark of their policy and that no record names, because the state was lost. They keep
+// their levels: what is enforced already is not opened to be proved again.
+func marked(servers []Server, o providers.Owner, levels map[string]string) map[string]string {
+	for _, s := range servers {
+		if levels[s.Name] == "" && s.Owner != "" && s.Owner == kube.OwnerMark(o) {
+			levels[s.Name] = cmp.Or(s.AccessPolicy, Deny)
+		}
+	}
+	return levels
 }
 
 // protocol keeps a port opaque that is opaque now: a Server's protocol takes the place of the annotation, and

@@ -64,7 +64,7 @@ func (t inbound) Plan(ctx context.Context, req providers.PlanRequest) (providers
 	if req.Prior.IsNull() || req.Replacing {
 		record = inboundRecord{}
 	}
-	covered, notes := covers(around.observed, around.objects.Servers, s.workloads, record.levels())
+	covered, notes := covers(around.observed, around.objects.Servers, s.workloads, marked(around.objects.Servers, req.Owner, record.levels()))
 	if len(covered) == 0 && req.Prior.IsNull() {
 		// The run may be about to mesh the workloads; Apply looks again.
 		res.Planned = toBeProved(req.Proposed, s.mode)

@@ -85,7 +85,8 @@ func (r *climb) run(ctx context.Context) hcl.Diagnostics {
 	return nil
 }
 
-// live are the levels of our Servers as they are, by name. After a kill they say how far the climb came.
+// live are the levels of our Servers as they are, by name: of those recorded, and of those that bear our mark. After a kill
+// they say how far the climb came.
 func (r *climb) live(o Objects) map[string]string {
 	out := map[string]string{}
 	for name := range r.record.levels() {
@@ -95,7 +96,7 @@ func (r *climb) live(o Objects) map[string]string {
 			}
 		}
 	}
-	return out
+	return marked(o.Servers, r.owner, out)
 }
 
 func (r *climb) look(ctx context.Context) (*mesh.Observation, Objects, hcl.Diagnostics) {

@@ -44,6 +44,8 @@ type Server struct {
 	AccessPolicy string // "" means Deny
 	// Managed says that a meshplan state owns the object.
 	Managed bool
+	// Owner is the mark of the state and the address that own it; see kube.OwnerMark.
+	Owner string
 }
 
 // Target is what a policy is about, or an authentication that it requires.
@@ -121,7 +123,7 @@ func parseServer(u *unstructured.Unstructured) (Server, error) {
 	if spec.AccessPolicy != "" && !slices.Contains(accessPolicies(), spec.AccessPolicy) {
 		spec.AccessPolicy = "" // the controller takes an invalid one for absent
 	}
-	return Server{u.GetName(), u.GetCreationTimestamp().Time, u.GetLabels(), spec.PodSelector, spec.Port, spec.AccessPolicy, u.GetAnnotations()[ownerAnnotation] != ""}, err
+	return Server{u.GetName(), u.GetCreationTimestamp().Time, u.GetLabels(), spec.PodSelector, spec.Port, spec.AccessPolicy, u.GetAnnotations()[ownerAnnotation] != "", u.GetAnnotations()[ownerAnnotation]}, err
 }
 
 func parseAuthorization(u *unstructured.Unstructured) (Authorization, error) {
