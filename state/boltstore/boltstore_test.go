@@ -3,8 +3,11 @@ package boltstore
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -187,9 +190,9 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// TestCompact deletes most of a large state: the next session makes the file small again.
-func TestCompact(t *testing.T) {
-	s := tempStore(t)
+// sparse fills a store with a large state and deletes most of it.
+func sparse(t *testing.T, s *Store) {
+	t.Helper()
 	session := lock(t, s)
 	var put []*state.Record
 	var all []addr.Instance
@@ -202,20 +205,62 @@ func TestCompact(t *testing.T) {
 	ok(t, session.Edit(put, nil))
 	ok(t, session.Edit(nil, all))
 	ok(t, session.Unlock())
-	before := snapshot(t, s)
-	size := func() int64 {
-		info, err := os.Stat(s.Path())
-		ok(t, err)
-		return info.Size()
-	}
-	was := size()
-	session = lock(t, s)
+}
+
+func sizeOf(t *testing.T, s *Store) int64 {
+	t.Helper()
+	info, err := os.Stat(s.Path())
+	ok(t, err)
+	return info.Size()
+}
+
+// TestCompact deletes most of a large state: the next session makes the file small again.
+func TestCompact(t *testing.T) {
+	s := tempStore(t)
+	sparse(t, s)
+	before, was := snapshot(t, s), sizeOf(t, s)
+	session := lock(t, s)
 	ok(t, session.Edit([]*state.Record{record(at(0), "new")}, nil))
 	ok(t, session.Unlock())
-	if now := size(); was < 8<<20 || now > 1<<20 {
+	if now := sizeOf(t, s); was < 8<<20 || now > 1<<20 {
 		t.Errorf("the file has %d bytes, then %d", was, now)
 	}
 	if snap := snapshot(t, s); len(snap.Records) != 10 || snap.Serial != before.Serial+1 || string(snap.Records[0].Value) != "new" {
 		t.Errorf("after compacting: %d records, serial %d", len(snap.Records), snap.Serial)
+	}
+}
+
+// TestCompactKilled kills a process right before and right after the small file takes the place of the large one, which
+// a session does before anything else: the state is what it was, and the next session makes the file small and leaves nothing beside it.
+func TestCompactKilled(t *testing.T) {
+	for _, death := range []string{"before compaction", "after compaction"} {
+		t.Run(death, func(t *testing.T) {
+			s := tempStore(t)
+			sparse(t, s)
+			before := snapshot(t, s)
+			t.Setenv("BOLTSTORE_DEATH", death)
+			cmd, _ := startChild(t, "compact", s.Path())
+			if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() >= 0 && runtime.GOOS != "windows" {
+				t.Fatalf("the child was not killed: %v", err)
+			}
+			if small := sizeOf(t, s) < 1<<20; small != (death == "after compaction") {
+				t.Errorf("small: %v", small)
+			}
+			if snap := snapshot(t, s); !reflect.DeepEqual(snap, before) {
+				t.Errorf("after the kill: %d records, serial %d; before: %d, %d", len(snap.Records), snap.Serial, len(before.Records), before.Serial)
+			}
+			session := lock(t, s)
+			ok(t, session.Edit([]*state.Record{record(at(1), "newer")}, nil))
+			ok(t, session.Unlock())
+			if n := sizeOf(t, s); n > 1<<20 {
+				t.Errorf("the next session left %d bytes", n)
+			}
+			if _, err := os.Stat(s.Path() + ".new"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the half-done file is left: %v", err)
+			}
+			if snap := snapshot(t, s); len(snap.Records) != 10 || string(snap.Records[1].Value) != "newer" {
+				t.Errorf("after the next session: %d records", len(snap.Records))
+			}
+		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // children are the programs that this test binary runs as other processes.
 func children() map[string]func(path string) {
-	return map[string]func(string){"write": childWrite, "hold": childHold, "fill": fullDisk}
+	return map[string]func(string){"write": childWrite, "hold": childHold, "fill": fullDisk, "compact": childCompact}
 }
 
 func startChild(t *testing.T, name, path string) (*exec.Cmd, *bufio.Scanner) {
@@ -72,4 +72,21 @@ func childHold(path string) {
 	childSession(path)
 	fmt.Println("locked")
 	time.Sleep(time.Minute)
+}
+
+// childCompact begins a session that compacts the file, and kills itself at the boundary that BOLTSTORE_DEATH names.
+func childCompact(path string) {
+	s, err := Open(path, Options{NoBackup: true, Reached: func(boundary string) {
+		if boundary == os.Getenv("BOLTSTORE_DEATH") {
+			self, err := os.FindProcess(os.Getpid())
+			check(err)
+			check(self.Kill())
+			select {} // nothing more happens, not even until the signal is there
+		}
+	}})
+	check(err)
+	session, err := s.Lock(ctx, state.Holder{ID: "child", User: "bob", Host: "ci", PID: os.Getpid()}, 0)
+	check(err)
+	check(session.Edit([]*state.Record{record(at(0), "new")}, nil))
+	check(session.Unlock())
 }
