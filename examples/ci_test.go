@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +79,7 @@ esac
 
 func newPipeline(t *testing.T) *pipeline {
 	t.Helper()
-	for _, tool := range []string{"bash", "git", "jq"} {
+	for _, tool := range []string{"bash", "git", "jq", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("the steps of the templates need %s, which is not here", tool)
 		}
@@ -320,13 +321,27 @@ func pipelineOfGitLab(p *pipeline) {
 	if err := yaml.Unmarshal([]byte(text), &job); err != nil {
 		p.t.Fatal(err)
 	}
+	notes := &gitlabNotes{}
+	stranger := gitlabNote{ID: 1, Body: "<!-- meshplan:comment v1 key=live class=changes -->\nnot ours"}
+	stranger.Author.ID = 6
+	notes.notes = []gitlabNote{stranger, stranger, stranger}
+	server := httptest.NewServer(notes)
+	defer server.Close()
 	run := func(name string, code int) string {
 		p.t.Helper()
 		if len(job[name].Script) == 0 {
 			p.t.Fatalf("no job %s", name)
 		}
-		_, said := p.shell(p.expand(strings.Join(job[name].Script, "\n")), []string{"MESHPLAN_DIR=live", "CI_PROJECT_DIR=" + p.dir}, code)
+		_, said := p.shell(p.expand(strings.Join(job[name].Script, "\n")), []string{"MESHPLAN_DIR=live", "CI_PROJECT_DIR=" + p.dir,
+			"MESHPLAN_COMMENT_TOKEN=secret", "CI_MERGE_REQUEST_IID=7", "CI_PROJECT_ID=3", "CI_API_V4_URL=" + server.URL + "/api/v4"}, code)
 		return said
+	}
+	commented := func(want string, n int, class string) {
+		p.t.Helper()
+		bodies, asked := notes.took()
+		if asked != want || len(bodies) != n || !strings.HasPrefix(bodies[n-1], "<!-- meshplan:comment v1 key=live class="+class+" ") {
+			p.t.Errorf("notes: %s, want %s: %q", asked, want, bodies)
+		}
 	}
 	run("meshplan:validate", 0)
 	run("meshplan:plan-offline", 0)
@@ -335,8 +350,13 @@ func pipelineOfGitLab(p *pipeline) {
 	if got := p.read(filepath.Join(p.dir, "gl-terraform.json")); got != `{"create":0,"delete":0,"update":1}`+"\n" {
 		p.t.Errorf("GitLab's report is %s", got)
 	}
+	commented("POST", 1, "changes")
+	run("meshplan:plan", 0)
+	commented("PUT", 1, "changes")
 	if said := run("meshplan:apply", 0); !strings.Contains(said, "1 updated") {
 		p.t.Errorf("apply: %s", said)
 	}
 	run("meshplan:drift", 0)
+	run("meshplan:plan", 0)
+	commented("POST DELETE", 1, "no-changes")
 }
