@@ -32,4 +32,7 @@ resource "linkerd_extension" "viz" {
   repository = var.repository
   version    = var.chart_version
   namespace  = kubernetes_namespace.viz.name
+
+  # Its proxies are restarted when the anchors change.
+  trust_anchors_pem = linkerd_trust_anchor.root.bundle_pem
 }

@@ -88,19 +88,30 @@ func (r *rig) waitSeen(p *rig, seen func() bool) {
 func TestManyWaitsShareAWatch(t *testing.T) {
 	r := newRig(t)
 	p, proxy := r.behind()
-	var want []kube.Desired
+	var refs []kube.Ref
 	for _, name := range []string{"one", "two", "three", "four", "five", "six"} {
-		want = append(want, r.objects(strings.Replace(deployment, "name: web,", "name: "+name+",", 1))...)
+		o := r.objects("{apiVersion: v1, kind: ConfigMap, metadata: {name: " + name + ", namespace: NS}}")
+		r.make(kube.Record{}, none, o...)
+		refs = append(refs, kube.RefOf(o[0].Object))
 	}
-	_, ds := p.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Desired: want, Wait: &kube.WaitOptions{Rollout: true, Timeout: time.Minute}})
-	must(t, ds)
-	watches := 0
-	for _, request := range proxy.Requests() {
-		if strings.Contains(request.URI, "watch=true") {
-			watches++
+	watches := func() (n int) {
+		for _, request := range proxy.Requests() {
+			if strings.Contains(request.URI, "watch=true") {
+				n++
+			}
 		}
+		return n
 	}
-	if watches == 0 || watches > 3 {
-		t.Errorf("%d watches for %d objects of one kind and namespace", watches, len(want))
+	done, seen := make(chan hcl.Diagnostics), 0
+	go func() {
+		done <- p.WaitReady(t.Context(), refs, kube.WaitOptions{Fields: []kube.WaitField{{Path: "data.done", Value: "yes"}}, Timeout: time.Minute}, nil)
+	}()
+	eventually(t, "nobody watches", func() bool { seen += watches(); return seen > 0 })
+	for _, ref := range refs {
+		r.patchAs("somebody", ref, `{"data":{"done":"yes"}}`)
+	}
+	must(t, <-done)
+	if seen += watches(); seen > 3 {
+		t.Errorf("%d watches for %d objects of one kind and namespace", seen, len(refs))
 	}
 }

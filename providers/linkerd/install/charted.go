@@ -34,6 +34,8 @@ type charted struct {
 	name func(v cty.Value) string
 	// home is the namespace when the configuration names none.
 	home func(v cty.Value) string
+	// finish changes a rendering, if there is more to be said than values can; nil does nothing.
+	finish func(r *chart.Rendered, v cty.Value)
 }
 
 // always answers the same for every value.
@@ -121,6 +123,9 @@ func (t *charted) render(ctx context.Context, c *chart.Chart, v cty.Value, versi
 	r, ds := c.Render(ctx, chart.RenderOptions{ReleaseName: t.name(v), Namespace: t.namespace(v), Values: values, KubeVersion: version, IncludeCRDs: true, SkipTests: true})
 	if r != nil {
 		r.Objects = without(r.Objects)
+		if t.finish != nil {
+			t.finish(r, v)
+		}
 	}
 	return r, ds
 }

@@ -33,6 +33,8 @@ func extensionSchema() *schema.Resource {
 		Description: "Name of the extension, without `linkerd-`: `viz`, `multicluster`, or another one that follows Linkerd's conventions."})
 	add("high_availability", &schema.Attribute{Type: cty.Bool, Optional: true, Default: cty.False,
 		Description: "Whether to take the values for high availability that the chart brings (`values-ha.yaml`)."})
+	add("trust_anchors_pem", &schema.Attribute{Type: cty.String, Optional: true, Validate: validCertificates,
+		Description: "Trust anchors of the mesh, `linkerd_trust_anchor.NAME.bundle_pem`: when they change, the extension's workloads are rolled out again, because their proxies read the anchors when they start."})
 	add("servers", &schema.Attribute{Type: cty.Map(serverType()), Optional: true,
 		Description: "Servers of the extension that the API server calls, for which certificates are made: `service` (its Service), `secret` (where the chart mounts the pair from) and " +
 			"`values_key` (the table of values with `externalSecret` and `caBundle`). Those of `viz` (tap and tap-injector) are known."})
@@ -57,6 +59,8 @@ resource "linkerd_extension" "viz" {
   repository = "https://helm.linkerd.io/edge"
   version    = "2026.8.3"
   namespace  = kubernetes_namespace.viz.name
+
+  trust_anchors_pem = linkerd_trust_anchor.root.bundle_pem
 
   values = {
     prometheus = { resources = { memory = { limit = "2Gi" } } }

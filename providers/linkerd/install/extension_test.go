@@ -2,6 +2,7 @@ package install_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -246,4 +247,43 @@ func (r *rollout) keysIn(namespace string) [][]byte {
 	defer func() { r.namespace = was }()
 	r.namespace = namespace
 	return r.keys()
+}
+
+// TestExtensionIsRestartedWithNewAnchors gives an extension other trust anchors: its pod templates change, and nothing
+// else does; written in another order they are the same anchors.
+func TestExtensionIsRestartedWithNewAnchors(t *testing.T) {
+	r, ns := newRollout(t), testenv.Namespace(t)
+	defer r.remove()
+	r.install(controlConfig)
+	first, second := anchorPEM(t), anchorPEM(t)
+	config := func(anchors string) string { return vizConfig(ns) + "trust_anchors_pem = <<E\n" + anchors + "E\n" }
+	r.viz.Apply(t, config(first))
+	marks := func() map[string]string {
+		out := map[string]string{}
+		list, err := testenv.Dynamic(t).Resource(deploymentsGVR).Namespace(ns).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list.Items {
+			out[d.GetName()], _, _ = unstructured.NestedString(d.Object, "spec", "template", "metadata", "annotations", "meshplan.dev/trust-anchors")
+		}
+		return out
+	}
+	before := marks()
+	plan, ds := r.viz.Plan(t, config(first+second))
+	if ds.HasErrors() || plan.Restarts == 0 {
+		t.Errorf("the plan restarts %v: %s", plan.Restarts, linkerdtest.Text(ds))
+	}
+	r.viz.Apply(t, config(first+second))
+	for name, mark := range marks() {
+		if mark == "" || mark == before[name] {
+			t.Errorf("%s has %q, and had %q", name, mark, before[name])
+		}
+	}
+	r.viz.MustBeUnchanged(t, config(first+second))
+	after := marks()
+	r.viz.Apply(t, config(second+first))
+	if got := marks(); !maps.Equal(got, after) {
+		t.Errorf("another order restarts: %v, %v", got, after)
+	}
 }

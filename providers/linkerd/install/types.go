@@ -16,6 +16,7 @@ func Types(e env.Env, s Settings) map[string]providers.ResourceType {
 	}
 	control := base(controlPlaneSchema(), always("linkerd-control-plane"), controlPlaneHome)
 	addition := base(extensionSchema(), extensionTitle, extensionTitle)
+	addition.finish = anchored
 	plugin := base(cniSchema(), always("linkerd2-cni"), always("linkerd-cni"))
 	return map[string]providers.ResourceType{
 		"linkerd_crds":          &crds{base(crdsSchema(), always("linkerd-crds"), controlPlaneHome)},
