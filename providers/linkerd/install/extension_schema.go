@@ -54,6 +54,8 @@ func extensionSchema() *schema.Resource {
   name = "linkerd-viz"
 }
 
+resource "linkerd_trust_anchor" "root" {}
+
 resource "linkerd_extension" "viz" {
   name       = "viz"
   repository = "https://helm.linkerd.io/edge"
