@@ -216,6 +216,7 @@ func (a *applier) start(ctx context.Context, earlier map[state.RunID]bool) hcl.D
 	if ds = append(ds, a.adoptUnresolved()...); ds.HasErrors() {
 		return ds
 	}
+	a.awaitSettled(ctx)
 	a.setValues(earlier)
 	return ds
 }

@@ -38,6 +38,7 @@
 //   - A plan is refused only when something that it observed has moved: its own records, its lineage, its cluster, its configuration.
 //   - The same plan applied again continues after a failure, and after success says that it has been applied.
 //   - A kill at any instruction loses no record and leaves no orphan: an intent without outcome makes the next run look first.
+//     It looks when a write of the killed run can no longer be on its way (settling.go).
 //   - No secret is stored: values are sealed (package sealed) before they leave the engine for state or plan file.
 //
 // # Order

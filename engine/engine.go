@@ -39,6 +39,9 @@ type Options struct {
 	Events Sink
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Settling is how long a write of a process that died may still take effect in the system; a plan or apply that finds
+	// a younger write without an outcome waits for the rest of that time before it reads objects. 0 means no time.
+	Settling time.Duration
 }
 
 // New returns an engine over a store and the compiled-in providers. It keeps both and closes neither.

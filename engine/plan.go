@@ -119,6 +119,7 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		p.revive()
 		return append(ds, p.unseenImports()...)
 	}
+	p.awaitSettled(ctx)
 	clusters, more := p.identify(ctx)
 	p.plan.Base.Clusters, p.plan.Base.Places = clusters, p.places()
 	if ds = append(ds, more...); ds.HasErrors() {

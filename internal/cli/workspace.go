@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
@@ -83,13 +84,18 @@ func (a *app) openStore(dir, path, kubeconfig string, settings *config.Settings)
 	return backend.Open(settings, backend.Options{Dir: dir, Path: path, Kubeconfig: kubeconfig, Getenv: a.getenv, UserAgent: "meshplan/" + readVersion().Version, Now: a.now, Waiting: a.notices.say, Reached: a.reached})
 }
 
+// settling is how long a write of a killed run is waited for. Its connections are closed with it, and an API server drops
+// requests whose client is gone, so that only what it was carrying out at that moment still lands: a commit of etcd, which
+// takes milliseconds, and up to a second on a machine that is short of everything.
+const settling = 2 * time.Second
+
 // engine makes an engine whose events go to events, which may be nil.
 func (w *workspace) engine(events engine.Sink, parallelism int) *engine.Engine {
 	registry := w.app.registry(connection{dir: w.dir, kubeconfig: w.in.kubeconfig, context: w.in.context, logger: w.app.logger(), verify: w.verify, waiting: w.app.notices.say})
 	if log := w.app.logger(); log.IsError() {
 		events = &logged{log: log, next: events}
 	}
-	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now, Version: versionNumber()})
+	return engine.New(w.store, registry, engine.Options{Parallelism: parallelism, Holder: w.app.holder(w.cmd), Events: events, Now: w.app.now, Version: versionNumber(), Settling: settling})
 }
 
 // holder says who is at work. The command is named without its arguments: they may hold values of variables.

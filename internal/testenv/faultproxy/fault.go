@@ -1,6 +1,8 @@
 package faultproxy
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -77,6 +79,24 @@ func Delay(d time.Duration) Fault {
 		case <-time.After(d):
 		case <-r.Context().Done():
 		}
+		return false
+	}}
+}
+
+// Late holds a request back before it is passed on, as Delay does, and passes it on although its client is gone by then: it
+// was on its way.
+func Late(d time.Duration) Fault {
+	return Fault{before: func(w http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			hangUp(w)
+			return true
+		}
+		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+		time.AfterFunc(d+time.Minute, cancel) // for the time that the server has for its answer
+		*r = *r.WithContext(ctx)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		time.Sleep(d)
 		return false
 	}}
 }

@@ -3,6 +3,7 @@ package faultproxy_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -75,6 +76,34 @@ func TestFaults(t *testing.T) {
 		}
 		if code, _, text, err := ask(t, "GET", url+"/made", ""); err != nil || code != 200 {
 			t.Errorf("the server did not do it: %d, %v: %s", code, err, text)
+		}
+	})
+	t.Run("late", func(t *testing.T) {
+		ns := testenv.Namespace(t)
+		url := "/api/v1/namespaces/" + ns + "/configmaps"
+		p.Set(faultproxy.Rule{Match: faultproxy.Writes, Fault: faultproxy.Late(300 * time.Millisecond)})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, "POST", p.URL+url, strings.NewReader(`{"metadata":{"name":"late"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			t.Fatalf("answered %d", res.StatusCode)
+		}
+		if code, _, _, err := ask(t, "GET", p.URL+url+"/late", ""); err != nil || code != 404 {
+			t.Errorf("it is there before its time: %d, %v", code, err)
+		}
+		for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+			code, _, _, err := ask(t, "GET", p.URL+url+"/late", "")
+			if err == nil && code == 200 {
+				break
+			}
+			if time.Since(start) > 20*time.Second {
+				t.Fatalf("the server did not do it: %d, %v", code, err)
+			}
 		}
 	})
 	t.Run("watch cut", func(t *testing.T) {
