@@ -35,7 +35,8 @@ type wish struct {
 
 // importObjects finds the objects of import blocks and lets the plan start from them as if they were recorded. What is
 // recorded already is left alone, so a block may stay after it has done its work. It costs one call for each object
-// that is not recorded yet.
+// that is not recorded yet. An object of a provider whose configuration depends on resources gets a record without a value,
+// which importLate fills in when the provider is configured.
 func (p *planner) importObjects(ctx context.Context) (ds hcl.Diagnostics) {
 	if p.o.Mode != plans.Normal {
 		return nil
@@ -50,10 +51,47 @@ func (p *planner) importObjects(ctx context.Context) (ds hcl.Diagnostics) {
 				continue
 			}
 			seen[w.to] = true
-			ds = append(ds, p.importObject(ctx, w)...)
+			prov, typ, more := p.importType(w)
+			switch ds = append(ds, more...); {
+			case typ == nil:
+			case !prov.dynamic:
+				ds = append(ds, p.importObject(ctx, w, prov, typ)...)
+			default:
+				if prov.wishes = append(prov.wishes, w); p.records[w.to] == nil {
+					p.records[w.to] = p.imported(w, prov)
+				}
+			}
 		}
 	}
 	return ds
+}
+
+// importLate finds the objects that had to wait for their provider.
+func (p *planner) importLate(ctx context.Context, prov *provider) (ds hcl.Diagnostics) {
+	for _, w := range prov.wishes {
+		if p.wanted != nil && !p.wanted[w.to] {
+			continue
+		}
+		ds = append(ds, p.importObject(ctx, w, prov, prov.types()[w.to.Type])...)
+	}
+	return ds
+}
+
+// imported returns the record that an object begins with.
+func (p *planner) imported(w wish, prov *provider) *record {
+	return &record{Record: &state.Record{Addr: w.to, Provider: prov.key, Status: state.Ready}, provider: prov, live: cty.NilVal, imported: w.id}
+}
+
+// awaited says that a record stands for an object that is not found yet.
+func (r *record) awaited() bool { return r.imported != "" && r.live == cty.NilVal }
+
+// dropAwaited forgets the imports that this plan leaves out.
+func (p *planner) dropAwaited() {
+	for a, rec := range p.records {
+		if rec.awaited() {
+			delete(p.records, a)
+		}
+	}
 }
 
 // unseenImports warns that a plan without a look at the system cannot know what imports find.
@@ -169,17 +207,13 @@ func (p *planner) wish(b *config.Import, scope *hcl.EvalContext) (wish, hcl.Diag
 }
 
 // importObject finds one object.
-func (p *planner) importObject(ctx context.Context, w wish) hcl.Diagnostics {
-	prov, typ, ds := p.importType(w)
-	if typ == nil {
-		return ds
-	}
+func (p *planner) importObject(ctx context.Context, w wish, prov *provider, typ providers.ResourceType) (ds hcl.Diagnostics) {
 	importer, ok := typ.(providers.Importer)
 	if !ok {
 		return append(ds, w.refuse("Cannot be imported", "%s", strings.TrimSpace(fmt.Sprintf("Objects of type %s cannot be imported. %s", w.to.Type, typ.Schema().NoImport))))
 	}
 	rec := p.records[w.to]
-	if rec != nil && !plainOf(rec.live).IsNull() {
+	if rec != nil && !rec.awaited() && !plainOf(rec.live).IsNull() {
 		if n, ok := importer.(providers.Namer); ok && !n.Names(w.id, rec.sealed.Plain) {
 			return append(ds, w.refuse("Import to a taken address", "%s is recorded already, and it is another object than %q. Import to another address, or remove the block.", w.to, w.id))
 		}
@@ -188,9 +222,6 @@ func (p *planner) importObject(ctx context.Context, w wish) hcl.Diagnostics {
 	i := p.configured(w.to)
 	if i == nil && !p.o.Generate {
 		return append(ds, w.refuse("Import without a resource", "There is no block for %s. Write one, or let \"meshplan plan --generate-config-out=FILE\" write it.", w.to))
-	}
-	if prov.dynamic {
-		return append(ds, w.refuse("Cannot be imported", "The configuration of provider %q depends on resources, so it cannot look for the object before the plan is made.", prov.key))
 	}
 	got, more := importer.Import(ctx, p.owner(w.to), w.id)
 	for _, d := range append(more, got.Diagnostics...) {
@@ -210,14 +241,19 @@ func (p *planner) importObject(ctx context.Context, w wish) hcl.Diagnostics {
 	v := block.MarkSensitive(got.Value)
 	if i == nil {
 		text := config.Generate(w.to.Resource, block, v)
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.plan.Generated = append(p.plan.Generated, plans.Generated{Addr: w.to, Text: text})
 		return ds
 	}
-	stored := &state.Record{Addr: w.to, Provider: prov.key, Status: state.Ready}
-	if rec != nil {
-		stored.Revision = rec.Revision
+	now := p.imported(w, prov)
+	now.sealed, now.live, now.private = sealed.Seal(v, p.identity.Key), v, got.Private
+	if rec == nil {
+		p.records[w.to] = now
+		return ds
 	}
-	p.records[w.to] = &record{Record: stored, provider: prov, sealed: sealed.Seal(v, p.identity.Key), live: v, private: got.Private, imported: w.id}
+	now.Revision = rec.Revision
+	*rec = *now // in its place, as others read the table meanwhile
 	return ds
 }
 

@@ -86,6 +86,50 @@ func TestImportsThatCannotBe(t *testing.T) {
 	}
 }
 
+// A provider whose configuration comes from a resource can import as soon as that resource is applied.
+func TestImportThroughALateProvider(t *testing.T) {
+	r := newRig(t)
+	strange(r, "o")
+	source := object("source", "s", "")
+	late := source + "provider \"memory\" {\n  alias = \"late\"\n  identity = memory_object.source.id\n}\n"
+	taken := strings.Replace(object("a", "o", "  input = \"2\"\n"), "{", "{\n  provider = memory.late", 1) + importBlock("memory_object.a", `"o"`)
+	r.write(late + taken)
+	if _, ds := r.tryPlan(engine.PlanOptions{}); !ds.HasErrors() || !strings.Contains(ds[0].Detail, "memory_object.a through it") || !strings.Contains(ds[0].Detail, "--target") {
+		t.Fatalf("the provider is not known yet: %v", ds)
+	}
+	r.apply(r.plan(engine.PlanOptions{Targets: []string{"memory_object.source"}}))
+	if got := recorded(r); got != "memory_object.source" {
+		t.Fatalf("a plan that leaves the import out recorded %s", got)
+	}
+	for _, o := range []engine.PlanOptions{{}, {NoRefresh: true}} {
+		p := r.plan(o)
+		if got := p.Counts(); got != (plans.Counts{Import: 1, Update: 1}) || len(p.Drift) > 0 {
+			t.Errorf("counts %+v, drift %v", got, p.Drift)
+		}
+	}
+	r.write(late + strings.Replace(importBlock("memory_object.b", `"o"`), "{", "{\n  provider = memory.late", 1))
+	if p := r.plan(engine.PlanOptions{Generate: true}); len(p.Generated) != 1 {
+		t.Errorf("generated %d blocks", len(p.Generated))
+	}
+	r.write(late + taken)
+	r.apply(r.plan(engine.PlanOptions{}))
+	r.empty()
+	if o := r.world.Objects()["o"]; o.ID != "old-o" || o.Input != `{"value":"2","type":"string"}` {
+		t.Errorf("object %+v", o)
+	}
+	r.write(late + strings.Replace(taken, `id = "o"`, `id = "p"`, 1))
+	if _, ds := r.tryPlan(engine.PlanOptions{}); !ds.HasErrors() || !strings.Contains(ds[0].Detail, "recorded already") {
+		t.Errorf("another object at a taken address: %v", ds)
+	}
+
+	// The advice of the refusal works once an object is recorded, too.
+	r.write(strings.Replace(late+taken, `"s"`, `"s2"`, 1))
+	if _, ds := r.tryPlan(engine.PlanOptions{}); !ds.HasErrors() || !strings.Contains(ds[0].Detail, "--target") {
+		t.Fatalf("the provider is not known any more: %v", ds)
+	}
+	r.plan(engine.PlanOptions{Targets: []string{"memory_object.source"}})
+}
+
 func TestGeneratedConfigurationImports(t *testing.T) {
 	r := newRig(t)
 	strange(r, "o")

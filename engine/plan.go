@@ -119,7 +119,9 @@ func (p *planner) start(ctx context.Context) hcl.Diagnostics {
 		p.revive()
 		return append(ds, p.unseenImports()...)
 	}
-	p.awaitSettled(ctx)
+	if !p.o.NoRefresh || len(p.config.Root.Imports) > 0 {
+		p.awaitSettled(ctx)
+	}
 	clusters, more := p.identify(ctx)
 	p.plan.Base.Clusters, p.plan.Base.Places = clusters, p.places()
 	if ds = append(ds, more...); ds.HasErrors() {
@@ -177,6 +179,7 @@ func (p *planner) run(ctx context.Context) hcl.Diagnostics {
 		p.ds = append(p.ds, p.inspect(ctx)...)
 	default:
 		p.walk(ctx)
+		p.dropAwaited()
 		p.lateDrift()
 	}
 	if p.ds.HasErrors() {

@@ -41,6 +41,7 @@ type provider struct {
 
 	// dynamic says that the configuration depends on resources: it is configured in the course of the walk.
 	dynamic bool
+	wishes  []wish // what is to be imported through it, when it is dynamic
 	// pending says that the configuration is not known before the apply: plans are made without the system.
 	pending bool
 	late    sync.Once // configures it while applying

@@ -13,7 +13,7 @@ import (
 // in the course of the walk when a plan can know them, or else in the course of the apply. In the latter case its
 // resources are planned without looking at the system, which is only possible while none of them is recorded.
 
-// visitProvider configures a provider at its place in the walk and refreshes what it manages.
+// visitProvider configures a provider at its place in the walk, refreshes what it manages and finds what it imports.
 func (p *planner) visitProvider(ctx context.Context, prov *provider) hcl.Diagnostics {
 	known, ds := p.configure(ctx, prov, dynamic)
 	if ds.HasErrors() {
@@ -41,16 +41,20 @@ func (p *planner) visitProvider(ctx context.Context, prov *provider) hcl.Diagnos
 		}
 	}
 	p.mu.Unlock()
-	if p.o.NoRefresh {
-		return ds
+	if !p.o.NoRefresh {
+		more = p.refresh(ctx, func(rec *record) bool { return rec.provider == prov && !rec.awaited() })
+		if ds = append(ds, p.withoutUnread(more)...); ds.HasErrors() {
+			return ds
+		}
 	}
-	return append(ds, p.withoutUnread(p.refresh(ctx, func(rec *record) bool { return rec.provider == prov }))...)
+	return append(ds, p.importLate(ctx, prov)...)
 }
 
-// recordsNeed refuses a plan that would have to look at recorded objects through a provider that is not configured.
+// recordsNeed refuses a plan that would have to look at objects through a provider that is not configured. Those that
+// a plan with targets leaves out stay as they are recorded.
 func (p *planner) recordsNeed(prov *provider) hcl.Diagnostics {
 	for _, a := range sortedKeys(p.records) {
-		if p.records[a].provider != prov {
+		if p.records[a].provider != prov || p.wanted != nil && !p.wanted[a] {
 			continue
 		}
 		return hcl.Diagnostics{diag.Error(CodeProviderConfig, "Provider configuration is not known yet", "The configuration of provider \""+prov.key+"\" depends on something that this plan changes, but the plan must look at "+

@@ -13,10 +13,8 @@ func (w *world) awaitSettled(ctx context.Context) {
 	if rest <= 0 {
 		return
 	}
-	timer := time.NewTimer(rest)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(rest):
 	case <-ctx.Done():
 	}
 }

@@ -179,7 +179,7 @@ func (a *app) migrate(cmd *cobra.Command, source, target *backend.Backend, wait 
 			case err != nil:
 				return a.fail(c, engine.StateError(err))
 			case now.Lineage == dump.Meta.Lineage && now.Serial > dump.Meta.Serial:
-				return fmt.Errorf("%s has the same state at serial %d, and %s is at %d: it is newer already, so there is nothing to migrate", target.Place, now.Serial, source.Place, dump.Meta.Serial)
+				return fmt.Errorf("%s has the same state at serial %d, and %s is at %d: it is newer already, so there is nothing to migrate. If %s was migrated before and has not been used since, it is not needed any more: put it aside", target.Place, now.Serial, source.Place, dump.Meta.Serial, source.Place)
 			case now.Lineage != "" && now.Lineage != dump.Meta.Lineage:
 				return fmt.Errorf("%s holds the state of another rollout (lineage %s, not %s): choose another name or path for the backend", target.Place, now.Lineage, dump.Meta.Lineage)
 			}
