@@ -21,7 +21,7 @@ func optionAttributes() map[string]*schema.Attribute {
 			Description: "What happens to the object when the resource is removed: `delete`, or `orphan` to leave it without our marks."},
 		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
 			Description: "What to do about fields that a controller or another applier set to something else: `error` refuses the plan, `force` takes them, `yield` leaves them."},
-		"field_conflicts": {Type: cty.Map(cty.String), Optional: true, Validate: fieldConflicts,
+		"field_conflicts": {Type: cty.Map(cty.String), Optional: true, Validate: kube.ValidFieldConflicts,
 			Description: "The same for single fields and what is below them, by path; the longest path decides, and it decides about changes of people as well: `{ \"spec.replicas\" = \"yield\" }` hands the number of replicas to an autoscaler, and keeps the present number while nobody else sets it. Elements of lists are named by their keys as in messages (`spec.template.spec.containers[name=app].image`), or all of them by `[*]`."},
 		"on_immutable": {Type: cty.String, Optional: true, OneOf: []string{kube.OnImmutableReplace, kube.OnImmutableOrphan, kube.OnImmutableRefuse},
 			Description: "What to do when the server does not change a field of a live object: `replace` deletes the object and makes it again, `orphan` does so without deleting what belongs to it (a StatefulSet's pods), `refuse` fails the plan. The default is `replace`, and `refuse` for a Namespace, a CustomResourceDefinition, a PersistentVolume, a claim, and a StatefulSet with claims."},
@@ -67,8 +67,6 @@ func waitBlock() *schema.NestedBlock {
 }
 
 // fieldConflicts validates the attribute of that name.
-func fieldConflicts(v cty.Value) error { return kube.CheckFieldConflicts(stringMap(v)) }
-
 func duration(v cty.Value) error {
 	d, err := time.ParseDuration(v.AsString())
 	switch {
@@ -107,7 +105,7 @@ func durationOf(v cty.Value, name string) time.Duration {
 // optionsOf reads the options of a whole object.
 func optionsOf(v cty.Value) kube.SetOptions {
 	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts")),
-		FieldConflicts: stringMap(v.GetAttr("field_conflicts")), OnImmutable: schema.Text(v.GetAttr("on_immutable"))}
+		FieldConflicts: kube.FieldConflictsOf(v.GetAttr("field_conflicts")), OnImmutable: schema.Text(v.GetAttr("on_immutable"))}
 }
 
 // set returns an object value with attributes replaced.

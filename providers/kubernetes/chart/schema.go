@@ -96,8 +96,7 @@ func optionAttributes() map[string]*schema.Attribute {
 			Description: "What becomes of the objects when the resource goes: they are deleted, or left without meshplan's marks."},
 		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
 			Description: "What to do about fields that another field manager owns: refuse, take them, or leave them."},
-		"field_conflicts": {Type: cty.Map(cty.String), Optional: true, Validate: func(v cty.Value) error { return kube.CheckFieldConflicts(FieldConflicts(v)) },
-			Description: "The same for single fields of any object of the chart, by path, as in `kubernetes_manifest`: `{ \"spec.replicas\" = \"yield\" }` for Deployments that an autoscaler scales."},
+		"field_conflicts": kube.FieldConflictsAttribute("any object of the chart"),
 	}
 }
 
@@ -154,22 +153,8 @@ func sourceFrom(config cty.Value) (Source, bool) {
 func optionsFrom(config cty.Value) kube.SetOptions {
 	return kube.SetOptions{
 		OnExists: text(config, "on_exists"), OnDestroy: text(config, "on_destroy"), Conflicts: text(config, "conflicts"), Recreate: true,
-		FieldConflicts: FieldConflicts(config.GetAttr("field_conflicts")),
+		FieldConflicts: kube.FieldConflictsOf(config.GetAttr("field_conflicts")),
 	}
-}
-
-// FieldConflicts reads the attribute field_conflicts; nil when it is null or not known.
-func FieldConflicts(v cty.Value) map[string]string {
-	if v.IsNull() || !v.IsWhollyKnown() {
-		return nil
-	}
-	out := map[string]string{}
-	for path, policy := range v.AsValueMap() {
-		if !policy.IsNull() {
-			out[path] = policy.AsString()
-		}
-	}
-	return out
 }
 
 // waitFrom reads the `wait` block.

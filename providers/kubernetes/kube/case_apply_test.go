@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/internal/testenv/faultproxy"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -229,11 +230,17 @@ func TestCase23JobsAreDoneOnce(t *testing.T) {
 	passing := r.objects(strings.NewReplacer("TTL", "ttlSecondsAfterFinished: 0,", "name: j,", "name: passing,").Replace(job))
 	rec = r.make(kube.Record{}, none, passing...)
 	ref := rec.Objects[0].Ref
-	jobs := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}).Namespace(r.ns)
-	propagation := metav1.DeletePropagationBackground
-	if err := jobs.Delete(t.Context(), "passing", metav1.DeleteOptions{PropagationPolicy: &propagation}); err != nil { // as the controller does when it is finished
-		t.Fatal(err)
-	}
+	pods := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(r.ns)
+	eventually(t, "the Job's pod does not come to its end", func() bool { // no kubelet runs it
+		found, err := pods.List(t.Context(), metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=passing"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range found.Items {
+			_, err = pods.Patch(t.Context(), p.GetName(), types.MergePatchType, []byte(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{}, "status")
+		}
+		return len(found.Items) > 0 && err == nil
+	})
 	eventually(t, "the Job stays", func() bool { return r.live(ref) == nil })
 	r.settled(rec, none, passing...)
 }
@@ -246,24 +253,28 @@ func TestCase26MadeAgainBetweenPlanAndApply(t *testing.T) {
 	if err := maps.Delete(t.Context(), "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	apply := func() *kube.SetResult {
-		out, ds := r.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Prior: rec, Planned: plan.Private, Desired: r.objects(changed)})
-		if len(ds) != 1 {
-			t.Fatalf("%v", ds)
-		}
-		return &out
+	apply := func(code diag.Code) {
+		t.Helper()
+		_, ds := r.ApplySet(t.Context(), kube.SetApplyRequest{Owner: r.owner, Prior: rec, Planned: plan.Private, Desired: r.objects(changed)})
+		wantCode(t, only(t, ds), code, "again")
 	}
-	apply()
+	apply(kube.CodeGone)
 	if r.live(aRef) != nil {
 		t.Error("a deleted object was made again without a plan that says so")
+	}
+	again := r.again()
+	if p := again.plan(again.read(rec, r.objects(changed)...).Record, none, r.objects(changed)...); p.Objects[0].Action != kube.Create {
+		t.Errorf("planned again: %s", r.actions(p))
 	}
 	if _, err := maps.Create(t.Context(), r.object(configMap), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	apply()
+	apply(kube.CodeMoved)
 	if got := r.field(aRef, "data.color"); got != "red" {
 		t.Errorf("somebody else's object was changed: %v", got)
 	}
+	fresh := r.again()
+	wantCode(t, fresh.planError(fresh.read(rec, r.objects(changed)...).Record, none, r.objects(changed)...), kube.CodeExists, "on_exists")
 }
 
 func TestCase27StatusMayChangeMeanwhile(t *testing.T) {

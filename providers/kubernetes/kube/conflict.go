@@ -26,7 +26,10 @@ type fieldConflict struct {
 }
 
 // conflictError says that a plan would take fields from other managers.
-type conflictError struct{ conflicts []fieldConflict }
+type conflictError struct {
+	conflicts []fieldConflict
+	options   SetOptions
+}
 
 func (e *conflictError) Error() string {
 	return fmt.Sprintf("%d fields are owned by others", len(e.conflicts))
@@ -42,8 +45,15 @@ func (e *conflictError) diagnostic(r Ref) *hcl.Diagnostic {
 		lines = append(lines, fmt.Sprintf("%s is set by %s", strings.TrimPrefix(f.Field, "."), who))
 	}
 	slices.Sort(lines)
-	return diag.Errorf(CodeConflict, "Field conflict", "Other managers set fields of %s that this configuration sets to something else: %s. Remove the fields here, or set `conflicts = \"yield\"` to leave them to those managers or `conflicts = \"force\"` to take them; for one field only, `field_conflicts = { %q = \"yield\" }`.",
-		r, strings.Join(slices.Compact(lines), "; "), strings.TrimPrefix(e.conflicts[0].Field, "."))
+	field := strings.TrimPrefix(e.conflicts[0].Field, ".")
+	advice := "Remove the fields here, or set `conflicts = \"yield\"` to leave them to those managers or `conflicts = \"force\"` to take them"
+	switch {
+	case e.options.Conflicts == "": // the type has no attribute to choose by
+		advice = "This resource cannot do without them: let those managers leave them alone"
+	case !e.options.Partial:
+		advice += fmt.Sprintf("; for one field only, `field_conflicts = { %q = \"yield\" }`", field)
+	}
+	return diag.Errorf(CodeConflict, "Field conflict", "Other managers set fields of %s that this configuration sets to something else: %s. %s.", r, strings.Join(slices.Compact(lines), "; "), advice)
 }
 
 var conflictText = regexp.MustCompile(`conflict with "([^"]*)"(?: with subresource "([^"]*)")?`)
@@ -94,7 +104,7 @@ func (c *Cluster) dryRun(ctx context.Context, w *wish, rec *ObjectRecord, o SetO
 		}
 	}
 	if len(refused) > 0 {
-		return nil, &conflictError{refused}
+		return nil, &conflictError{refused, o}
 	}
 	dry, _, err = c.Apply(ctx, body, ApplyOptions{Manager: o.Manager, DryRun: true, Force: e.force})
 	return dry, err

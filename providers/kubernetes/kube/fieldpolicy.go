@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/meshplan/meshplan/internal/diag"
+	"github.com/meshplan/meshplan/internal/schema"
 )
 
 // conflictPolicy says what to do when another manager sets a field. The field is written as the server does. The
@@ -77,6 +79,30 @@ func fieldSteps(s string) []string {
 	}
 	return out
 }
+
+// FieldConflictsAttribute is the attribute `field_conflicts` of a resource that has more to say about it than the rest: what
+// names the object or objects whose fields it means.
+func FieldConflictsAttribute(what string) *schema.Attribute {
+	return &schema.Attribute{Type: cty.Map(cty.String), Optional: true, Validate: ValidFieldConflicts,
+		Description: "The same for single fields of " + what + ", by path, as in `kubernetes_manifest`: `{ \"spec.replicas\" = \"yield\" }` leaves the number of replicas to an autoscaler."}
+}
+
+// FieldConflictsOf reads the attribute field_conflicts; nil when it is null or not known.
+func FieldConflictsOf(v cty.Value) map[string]string {
+	if v.IsNull() || !v.IsWhollyKnown() {
+		return nil
+	}
+	out := map[string]string{}
+	for path, policy := range v.AsValueMap() {
+		if !policy.IsNull() {
+			out[path] = policy.AsString()
+		}
+	}
+	return out
+}
+
+// ValidFieldConflicts is CheckFieldConflicts for a value.
+func ValidFieldConflicts(v cty.Value) error { return CheckFieldConflicts(FieldConflictsOf(v)) }
 
 // CheckFieldConflicts says what is wrong with a map of paths to policies.
 func CheckFieldConflicts(m map[string]string) error {

@@ -102,7 +102,7 @@ func TestReplicasAreHandedToTheAutoscaler(t *testing.T) {
 	}
 
 	// Without the policy it is a conflict, which names the way out.
-	_, ds := r.PlanSet(t.Context(), kube.SetPlanRequest{Owner: r.owner, Prior: state.Record, Desired: want})
+	_, ds := r.PlanSet(t.Context(), kube.SetPlanRequest{Owner: r.owner, Prior: state.Record, Desired: want, Options: kube.SetOptions{Conflicts: kube.ConflictsError}})
 	wantCode(t, only(t, ds), kube.CodeConflict, "spec.replicas is set by kube-controller-manager", `field_conflicts = { "spec.replicas" = "yield" }`)
 	rec = r.make(state.Record, kube.SetOptions{FieldConflicts: map[string]string{"spec.replicas": kube.ConflictsForce}}, want...)
 	replicas(2)

@@ -34,7 +34,7 @@ func (c *Cluster) refused(ctx context.Context, owner providers.Owner, w *wish, r
 	}
 	if shared := coOwned(status.Status(), w, live, managerOf(o)); len(shared) > 0 {
 		if o.Conflicts != ConflictsForce {
-			return e, hcl.Diagnostics{(&conflictError{shared}).diagnostic(w.ref)}
+			return e, hcl.Diagnostics{(&conflictError{shared, o}).diagnostic(w.ref)}
 		}
 		e.force = true
 		for _, f := range shared {

@@ -42,7 +42,7 @@ func (e *evaluation) predict(owner providers.Owner, w *wish, rec *ObjectRecord, 
 		}
 	})
 	if len(refused) > 0 {
-		return &conflictError{refused}
+		return &conflictError{refused, o}
 	}
 	for _, d := range changes {
 		e.plan.Changes = append(e.plan.Changes, d.path.String())

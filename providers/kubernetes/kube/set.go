@@ -24,7 +24,8 @@ const (
 	OnImmutableRefuse  = "refuse"  // leave it as it is and say why
 )
 
-// SetOptions say how to treat what exists already. The zero value is the careful one: error, delete, error.
+// SetOptions say how to treat what exists already. The zero value is the careful one: error, delete, error; with empty Conflicts
+// nothing suggests another choice, as a type without that attribute has none.
 type SetOptions struct {
 	OnExists, OnDestroy, Conflicts string
 	// FieldConflicts is Conflicts for single fields and what is below them, by path: spec.replicas,

@@ -133,7 +133,11 @@ func TestAutoscalerOwnsReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := r.read(rec, want...)
-	wantCode(t, r.planError(state.Record, none, want...), kube.CodeConflict, "spec.replicas", "kube-controller-manager", "yield")
+	wantCode(t, r.planError(state.Record, kube.SetOptions{Conflicts: kube.ConflictsError}, want...), kube.CodeConflict, "spec.replicas", "kube-controller-manager", "yield", "field_conflicts")
+	d := r.planError(state.Record, none, want...) // a type without a choice offers none
+	if wantCode(t, d, kube.CodeConflict, "spec.replicas", "kube-controller-manager"); strings.Contains(d.Detail, "conflicts =") {
+		t.Error(d.Detail)
+	}
 	yield := kube.SetOptions{Conflicts: kube.ConflictsYield}
 	rec = r.make(state.Record, yield, want...)
 	state = r.again().read(rec, want...)

@@ -152,7 +152,7 @@ func (s *setRun) change(ctx context.Context, w *wish, rec *ObjectRecord, p *plan
 	body.SetUID(found.UID)
 	live, _, err := c.applyPatiently(ctx, body, ApplyOptions{Manager: o.Manager, Force: e.force})
 	if conflicts := conflictsOf(err); len(conflicts) > 0 {
-		return hcl.Diagnostics{(&conflictError{conflicts}).diagnostic(w.ref)}
+		return hcl.Diagnostics{(&conflictError{conflicts, o}).diagnostic(w.ref)}
 	}
 	if err != nil && isUIDMismatch(err) && (apierrors.IsConflict(err) || apierrors.IsInvalid(err)) {
 		return hcl.Diagnostics{moved(w.ref, "it was deleted or made again")}

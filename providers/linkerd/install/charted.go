@@ -59,9 +59,8 @@ func sourceAttributes(name string) map[string]*schema.Attribute {
 			Description: "What to do with objects that exist and are not ours: refuse, or take them over (from Helm or the linkerd CLI, for instance)."},
 		"conflicts": {Type: cty.String, Optional: true, Default: cty.StringVal(kube.ConflictsError), OneOf: []string{kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield},
 			Description: "What to do with fields that another field manager owns."},
-		"field_conflicts": {Type: cty.Map(cty.String), Optional: true, Validate: func(v cty.Value) error { return kube.CheckFieldConflicts(chart.FieldConflicts(v)) },
-			Description: "The same for single fields of any object of the chart, by path, as in `kubernetes_manifest`: `{ \"spec.replicas\" = \"yield\" }` for Deployments that an autoscaler scales."},
-		"force_destroy": {Type: cty.Bool, Optional: true, Default: cty.False, Description: "Destroy even what is still in use."},
+		"field_conflicts": kube.FieldConflictsAttribute("any object of the chart"),
+		"force_destroy":   {Type: cty.Bool, Optional: true, Default: cty.False, Description: "Destroy even what is still in use."},
 
 		"objects":       {Type: cty.DynamicPseudoType, Computed: true, Description: "The rendered objects, by `kind/namespace/name`."},
 		"app_version":   {Type: cty.String, Computed: true, Description: "Release of Linkerd that the chart installs."},
@@ -145,7 +144,7 @@ func (t *charted) set(v cty.Value, wait *kube.WaitOptions) *chart.Set {
 	return &chart.Set{
 		Cluster: t.env.Cluster(), Namespace: t.namespace(v), Wait: wait,
 		Options: kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), Conflicts: schema.Text(v.GetAttr("conflicts")), Recreate: true,
-			FieldConflicts: chart.FieldConflicts(v.GetAttr("field_conflicts"))},
+			FieldConflicts: kube.FieldConflictsOf(v.GetAttr("field_conflicts"))},
 	}
 }
 

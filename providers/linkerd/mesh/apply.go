@@ -16,6 +16,10 @@ import (
 // probePatience is how long a silent injector is asked again.
 const probePatience = 30 * time.Second
 
+// failurePatience is how long a controller may be unable to make pods before a wave is given up: an injector that moves to
+// another node and a quota that old pods still use come right within it.
+const failurePatience = 30 * time.Second
+
 // Apply implements providers.ResourceType.
 func (t injection) Apply(ctx context.Context, req providers.ApplyRequest) (providers.ApplyResponse, hcl.Diagnostics) {
 	if req.Deleting() {
@@ -168,12 +172,13 @@ func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]b
 	return nil
 }
 
-// await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, or time is up. A
-// workload that looked right and turns out wrong is restarted once.
+// await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, a controller goes on being
+// unable to make pods, or time is up. A workload that looked right and turns out wrong is restarted once.
 func (r *rollout) await(ctx context.Context, wave []string, restarted map[string]bool, title string) (*scene, hcl.Diagnostics) {
 	c := r.env.Cluster()
 	var s *scene
 	deadline := time.Now().Add(r.spec.timeout)
+	failing := map[string]time.Time{} // since when a workload gets no pods
 	for delay := 200 * time.Millisecond; ; delay = min(delay*3/2, 2*time.Second) {
 		next, err := r.look(ctx, r.spec, r.before)
 		if err != nil {
@@ -195,6 +200,13 @@ func (r *rollout) await(ctx context.Context, wave []string, restarted map[string
 				if ds := r.restart(ctx, st, restarted); ds.HasErrors() {
 					return s, ds
 				}
+			}
+			if st.Failure == "" {
+				delete(failing, name)
+			} else if failing[name].IsZero() {
+				failing[name] = time.Now()
+			} else if time.Since(failing[name]) > min(failurePatience, r.spec.timeout/4) {
+				return s, r.fail("%s gets no pods. Its controller says: %s.", name, strings.TrimSuffix(diag.Scrub(st.Failure), "."))
 			}
 			if !st.Proved() || !st.Settled {
 				done = false

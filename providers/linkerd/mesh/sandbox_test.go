@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -451,6 +452,60 @@ spec:
 	meshtest.Fail(t, ds)
 	if got := r.Value.GetAttr("meshed").AsString(); got != "4/4" {
 		t.Errorf("after the quota is gone: %s", got)
+	}
+}
+
+// TestAnInjectorThatDiesBetweenProbeAndRestartStopsTheRollout: with failures that are fatal no pod comes any more. The rollout
+// ends with what the controller says of it, long before its time is up, and the next apply goes on.
+func TestAnInjectorThatDiesBetweenProbeAndRestartStopsTheRollout(t *testing.T) {
+	r := newRig(t)
+	const timeout = 60 * time.Second
+	// What nobody listens to stands for the injector, for this namespace alone: other tests go on.
+	dead := kube.Ref{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration", Name: "dead-" + r.ns}
+	remove := func() {
+		if err := r.env.Cluster().Delete(context.Background(), dead, kube.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(remove)
+	r.Step.OnCheckpoint = func(n int) {
+		if n != 1 {
+			return
+		}
+		meshtest.Apply(t, r.env, r.ns, `
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: dead-NS}
+webhooks:
+- name: dead.linkerd.io
+  clientConfig: {url: "https://127.0.0.1:1/"}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NS}}
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+`)
+	}
+	order := "max_parallel = 1\norder = [[\"web\"], [\"db\"], [\"agent\"]]\n"
+	db := r.observe().Find("statefulset/db").Generation
+	began := time.Now()
+	_, ds := r.Apply(t.Context(), r.config(order+`gate { timeout = "60s" }`))
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeNotMeshed || !strings.Contains(ds[0].Detail, "deployment/web gets no pods") || !strings.Contains(ds[0].Detail, "failed calling webhook") {
+		t.Fatalf("apply: %v", ds)
+	}
+	if took := time.Since(began); took > timeout*2/3 {
+		t.Errorf("it took %s to stop", took)
+	}
+	if r.observe().Find("statefulset/db").Generation != db {
+		t.Error("a later wave was begun")
+	}
+	remove()
+	r.Step = &meshtest.Step{}
+	r.Read()
+	_, ds = r.Apply(t.Context(), r.config(order+`gate { timeout = "90s" }`))
+	meshtest.Fail(t, ds)
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("after the injector is back: %s", got)
 	}
 }
 

@@ -160,7 +160,7 @@ func (t split) Plan(ctx context.Context, req providers.PlanRequest) (providers.P
 }
 
 func splitOptions(v cty.Value) kube.SetOptions {
-	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), Conflicts: schema.Text(v.GetAttr("conflicts"))}
+	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), Conflicts: schema.Text(v.GetAttr("conflicts")), FieldConflicts: kube.FieldConflictsOf(v.GetAttr("field_conflicts"))}
 }
 
 func (t split) lint(ctx context.Context, s splitSpec, u *unstructured.Unstructured) (hcl.Diagnostics, error) {

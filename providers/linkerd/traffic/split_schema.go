@@ -46,14 +46,15 @@ func splitSchema() *schema.Resource {
 			"A ServiceProfile of the Service would put all of this out of force; a plan says so.",
 		Example: splitExample,
 		Block: schema.Block{Attributes: map[string]*schema.Attribute{
-			"namespace": {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the Services and of the route."},
-			"service":   {Type: cty.String, Required: true, Replace: true, Description: "Service that clients call."},
-			"port":      {Type: cty.Number, Required: true, Validate: whole(1, 65535), Description: "Port of that Service."},
-			"name":      {Type: cty.String, Optional: true, Replace: true, Description: "Name of the route. Default: the Service's."},
-			"api":       typed.Choice(policyGroup, "API group of the route: Linkerd's own, or the Gateway API's, whose CRDs must be there.", policyGroup, gatewayGroup),
-			"on_exists": typed.Choice(kube.OnExistsError, "What to do when the route exists and is not ours.", kube.OnExistsError, kube.OnExistsAdopt),
-			"conflicts": typed.Choice(kube.ConflictsError, "What to do when somebody else owns a field of the route.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
-			"weights":   {Type: cty.Map(cty.Number), Computed: true, Description: "Weights in force, by backend."},
+			"namespace":       {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the Services and of the route."},
+			"service":         {Type: cty.String, Required: true, Replace: true, Description: "Service that clients call."},
+			"port":            {Type: cty.Number, Required: true, Validate: whole(1, 65535), Description: "Port of that Service."},
+			"name":            {Type: cty.String, Optional: true, Replace: true, Description: "Name of the route. Default: the Service's."},
+			"api":             typed.Choice(policyGroup, "API group of the route: Linkerd's own, or the Gateway API's, whose CRDs must be there.", policyGroup, gatewayGroup),
+			"on_exists":       typed.Choice(kube.OnExistsError, "What to do when the route exists and is not ours.", kube.OnExistsError, kube.OnExistsAdopt),
+			"conflicts":       typed.Choice(kube.ConflictsError, "What to do when somebody else owns a field of the route.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
+			"field_conflicts": kube.FieldConflictsAttribute("the route"),
+			"weights":         {Type: cty.Map(cty.Number), Computed: true, Description: "Weights in force, by backend."},
 		}, Blocks: map[string]*schema.NestedBlock{
 			"backend": {Nesting: schema.Map, Label: "name of a Service", Required: true, Description: "A Service that gets a part of the calls.", Block: schema.Block{Attributes: map[string]*schema.Attribute{
 				"weight": {Type: cty.Number, Required: true, Validate: whole(0, 1000000), Description: "Its part is the weight divided by the sum of all; 0 sends nothing."},

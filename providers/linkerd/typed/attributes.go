@@ -12,15 +12,16 @@ import (
 // Common returns the attributes that every kind has, beside its own.
 func Common(what string, own map[string]*schema.Attribute) map[string]*schema.Attribute {
 	out := map[string]*schema.Attribute{
-		"namespace":  {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the " + what + "."},
-		"name":       {Type: cty.String, Required: true, Replace: true, Description: "Name of the " + what + "."},
-		"labels":     {Type: cty.Map(cty.String), Optional: true, Description: "Labels of the object."},
-		"on_exists":  Choice(kube.OnExistsError, "What to do when the object exists and is not ours.", kube.OnExistsError, kube.OnExistsAdopt),
-		"on_destroy": Choice(kube.OnDestroyDelete, "What to do with the object when the resource is destroyed.", kube.OnDestroyDelete, kube.OnDestroyOrphan),
-		"conflicts":  Choice(kube.ConflictsError, "What to do when somebody else owns a field of the object.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
-		"group":      {Type: cty.String, Computed: true, Description: "API group of the object, so that other resources can refer to this one as a whole."},
-		"kind":       {Type: cty.String, Computed: true, Description: "Kind of the object."},
-		"uid":        {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the object."},
+		"namespace":       {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the " + what + "."},
+		"name":            {Type: cty.String, Required: true, Replace: true, Description: "Name of the " + what + "."},
+		"labels":          {Type: cty.Map(cty.String), Optional: true, Description: "Labels of the object."},
+		"on_exists":       Choice(kube.OnExistsError, "What to do when the object exists and is not ours.", kube.OnExistsError, kube.OnExistsAdopt),
+		"on_destroy":      Choice(kube.OnDestroyDelete, "What to do with the object when the resource is destroyed.", kube.OnDestroyDelete, kube.OnDestroyOrphan),
+		"conflicts":       Choice(kube.ConflictsError, "What to do when somebody else owns a field of the object.", kube.ConflictsError, kube.ConflictsForce, kube.ConflictsYield),
+		"field_conflicts": kube.FieldConflictsAttribute("the object"),
+		"group":           {Type: cty.String, Computed: true, Description: "API group of the object, so that other resources can refer to this one as a whole."},
+		"kind":            {Type: cty.String, Computed: true, Description: "Kind of the object."},
+		"uid":             {Type: cty.String, Computed: true, NeverNull: true, Description: "UID of the object."},
 	}
 	maps.Copy(out, own)
 	return out

@@ -269,5 +269,6 @@ func (t Type) options(v cty.Value, owner providers.Owner) kube.SetOptions {
 	if t.Partial {
 		return kube.SetOptions{Partial: true, Manager: kube.InstanceManager(owner), Conflicts: schema.Text(v.GetAttr("conflicts"))}
 	}
-	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts"))}
+	return kube.SetOptions{OnExists: schema.Text(v.GetAttr("on_exists")), OnDestroy: schema.Text(v.GetAttr("on_destroy")), Conflicts: schema.Text(v.GetAttr("conflicts")),
+		FieldConflicts: kube.FieldConflictsOf(v.GetAttr("field_conflicts"))}
 }
