@@ -21,8 +21,8 @@ func (a *app) driftCommand() *cobra.Command {
 no lock. Then the providers look at what no record can show: proxies that are older than their control plane, pods that were to be in the mesh and are not,
 policies that somebody else made, certificates that run out. Each of these findings has a class, which "meshplan explain CLASS" explains.
 
-It exits with 2 when there is drift or a finding that is more than a note; what could not be read makes it exit with 1, and never counts as no drift. While a run is under way it says so,
-judges nothing and exits with 0.
+It exits with 2 when there is drift or a finding that is more than a note; what could not be read makes it exit with 1, and never counts as
+no drift. While a run is under way it says so, judges nothing and exits with 0.
 
 Changes of the configuration that have not been applied are no drift: they are listed apart as pending, and alarm with --alarm-on-pending only.
 

@@ -298,6 +298,9 @@ func TestEditor(t *testing.T) {
 			"resource \"kubernetes_manifest\" \"x\" {\n  dynamic \"wait\" {\n    for_each = []\n    |\n":   {"iterator", "content"},
 			"resource \"linkerd_server\" \"x\" {\n  name = <<-EOT\n    { ${ \"}\" }\n  EOT\n  names|\n}\n": {"namespace"},
 			"module \"m\" {\n  |\n}\n": {"source", "for_each"},
+			"resource \"linkerd_authorization_policy\" \"x\" {\n  target = { kind = \"Server\", na|\n}\n":    {"name"},
+			"resource \"linkerd_authorization_policy\" \"x\" {\n  target = {\n    |":                         {"kind", "name"},
+			"resource \"linkerd_injection\" \"x\" {\n  config = {\n    \"proxy-await\" = \"enabled\"\n    |": {"proxy-cpu-request"},
 			"check \"x\" {\n  assert {\n    condition = linkerd_server.web.|\n    error_message = \"\"\n  }": {"port"},
 		} {
 			text, p := at(t, editedRollout+marked)

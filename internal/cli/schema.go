@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshplan/meshplan/internal/addr"
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/docs"
 	"github.com/meshplan/meshplan/internal/schema"
@@ -49,7 +50,7 @@ With --json-output it prints the JSON Schema of what meshplan itself prints for 
 			case editor && len(args) > 0:
 				return usageError(cmd, fmt.Errorf("--editor describes whole files, so it takes no type"))
 			case editor:
-				return docs.Editor(a.out, catalog)
+				return docs.Editor(a.out, catalog, backend.Schemas())
 			}
 			if len(args) > 0 {
 				if len(docs.Find(catalog, args[0])) == 0 {

@@ -11,6 +11,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/meshplan/meshplan/internal/backend"
 	"github.com/meshplan/meshplan/internal/config"
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/docs"
@@ -23,7 +24,7 @@ func catalog() []docs.Provider {
 func editorSchema(t *testing.T, c []docs.Provider) *jsonschema.Schema {
 	t.Helper()
 	var b bytes.Buffer
-	if err := docs.Editor(&b, c); err != nil {
+	if err := docs.Editor(&b, c, backend.Schemas()); err != nil {
 		t.Fatal(err)
 	}
 	compiler := jsonschema.NewCompiler()
@@ -91,6 +92,9 @@ func TestEditorRefuses(t *testing.T) {
 		"number in a template":  {`{"resource": {"linkerd_injection": {"i": {"namespace": "n", "max_parallel": "${var.n}"}}}}`, true},
 		"module":                {`{"module": {"m": {"source": "./m", "anything": 1}}}`, true},
 		"module without source": {`{"module": {"m": {}}}`, false},
+		"backend":               {`{"meshplan": {"backend": {"kubernetes": {"namespace": "meshplan", "name": "shop"}}}}`, true},
+		"unknown backend":       {`{"meshplan": {"backend": {"s3": {}}}}`, false},
+		"typo in a backend":     {`{"meshplan": {"backend": {"kubernetes": {"namespce": "meshplan"}}}}`, false},
 		"moved":                 {`{"moved": [{"from": "a.b", "to": "a.c"}]}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +147,7 @@ func TestTerraform(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	var a, b bytes.Buffer
 	for _, w := range []*bytes.Buffer{&a, &b} {
-		if err := docs.Editor(w, catalog()); err != nil {
+		if err := docs.Editor(w, catalog(), backend.Schemas()); err != nil {
 			t.Fatal(err)
 		}
 		if err := docs.Terraform(w, catalog()); err != nil {

@@ -15,8 +15,9 @@ import (
 type object = map[string]any
 
 // Editor writes one JSON Schema (draft 7, which every editor reads) for files `*.mesh.hcl.json`: completion, hover and
-// validation while typing. It accepts whatever the loader accepts; where a template may stand, any template may.
-func Editor(w io.Writer, catalog []Provider) error {
+// validation while typing. It accepts whatever the loader accepts; where a template may stand, any template may. backends are
+// what backend blocks may hold, by their labels.
+func Editor(w io.Writer, catalog []Provider, backends map[string]*schema.Block) error {
 	e := &editor{definitions: object{}}
 	e.definitions["template"] = object{"type": "string", "pattern": `[$%]\{`, "description": "A template, such as \"${var.name}\"."}
 	e.definitions["references"] = object{"type": "array", "items": object{"type": "string"}, "description": "Addresses, without quotes of their own."}
@@ -24,6 +25,12 @@ func Editor(w io.Writer, catalog []Provider) error {
 	for name, l := range language() {
 		top[name] = e.labelled(len(l.labels), e.define("block."+name, l.block, l.description, false), l.description)
 	}
+	places := object{"//": comment()}
+	for name, b := range backends {
+		places[name] = many(e.define("backend."+name, b, "A place for the state.", false))
+	}
+	settings := e.definitions["block.meshplan"].(object)["properties"].(object)
+	settings["backend"] = many(closed(places, language()["meshplan"].block.Blocks["backend"].Description))
 	top["locals"] = many(object{"type": "object", "description": "Values with names, for use in several places."})
 	top["module"] = e.labelled(1, e.define("block.module", moduleArguments(), "Another directory used as a part of this one.", true), "Another directory used as a part of this one.")
 	resources, sources, configs := object{"//": comment()}, object{"//": comment()}, object{"//": comment()}

@@ -28,6 +28,8 @@ func (s *server) completion(_ context.Context, p positionParams) (any, error) {
 		c.statements()
 	case label:
 		c.labels()
+	case objectKey:
+		c.objectKeys()
 	case expression, literal:
 		c.values()
 		if c.place == expression {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/meshplan/meshplan/internal/addr"
@@ -36,6 +37,30 @@ func (c *completer) values() {
 			insert = "\"" + w + "\""
 		}
 		c.offer(completionItem{Label: w, Kind: itemValue}, orderRequired, insert, "")
+	}
+}
+
+// objectKeys offers the keys of an object that has none of them yet.
+func (c *completer) objectKeys() {
+	content, _, ok := c.workspace.content(c.blocks)
+	if !ok || content.Attributes[c.attribute] == nil {
+		return
+	}
+	a := content.Attributes[c.attribute]
+	names := a.Keys
+	if t, ok := step(a.Type, c.path); ok && t.IsObjectType() {
+		names = slices.Sorted(maps.Keys(t.AttributeTypes()))
+	} else if len(c.path) > 0 {
+		names = nil
+	}
+	for _, name := range names {
+		if !slices.Contains(c.keys, name) {
+			insert := name + " = "
+			if !hclsyntax.ValidIdentifier(name) {
+				insert = "\"" + name + "\" = "
+			}
+			c.offer(completionItem{Label: name, Kind: itemField}, orderOptional, insert, "")
+		}
 	}
 }
 
@@ -188,19 +213,24 @@ func (c *completer) objectAttributes(block, typ string, path []string) {
 
 // attributes follows a path through a type and offers what the object at its end has.
 func (c *completer) attributes(t cty.Type, path []string) {
-	for _, step := range path {
-		switch {
-		case t.IsObjectType() && t.HasAttribute(step):
-			t = t.AttributeType(step)
-		case step == "[]" && (t.IsCollectionType() || t.IsMapType()), step != "[]" && t.IsMapType():
-			t = t.ElementType()
-		default:
-			return
-		}
-	}
-	if t.IsObjectType() {
+	if t, ok := step(t, path); ok && t.IsObjectType() {
 		for _, name := range slices.Sorted(maps.Keys(t.AttributeTypes())) {
 			c.add(itemField, orderOptional, name, "", "")
 		}
 	}
+}
+
+// step returns the type that a path leads to, if there is one.
+func step(t cty.Type, path []string) (cty.Type, bool) {
+	for _, name := range path {
+		switch {
+		case t.IsObjectType() && t.HasAttribute(name):
+			t = t.AttributeType(name)
+		case name == "[]" && t.IsCollectionType(), name != "[]" && t.IsMapType():
+			t = t.ElementType()
+		default:
+			return t, false
+		}
+	}
+	return t, true
 }

@@ -23,6 +23,9 @@ type cursor struct {
 	// stands before the prefix, list that the prefix is an element of a list written there.
 	attribute    string
 	direct, list bool
+	// path leads from the argument to the object that a key is being typed in: keys, and "[]" for the element of a list. keys are
+	// those that it has before the place.
+	path, keys []string
 	// chain are the names before the prefix, joined by dots. An index between them is "[]".
 	chain []string
 }
@@ -36,6 +39,7 @@ const (
 	label            // a label of a block
 	expression       // a value
 	literal          // text in quotes that is a value
+	objectKey        // a key of an object
 )
 
 // frame is something that was opened and not closed.
@@ -44,6 +48,7 @@ type frame struct {
 	header header
 	at     int
 	line   []hclsyntax.Token // since the last line break or comma
+	keys   []string          // of an object, so far
 }
 
 // look reads the text before a byte. It costs O(bytes before it).
@@ -108,6 +113,10 @@ func look(src []byte, at int) cursor {
 			text := f.line
 			if closing("\""); plain {
 				top().line = append(top().line, text...) // it may be a label
+			}
+		case hclsyntax.TokenEqual, hclsyntax.TokenColon:
+			if name, ok := key(f.line); ok && f.kind == '{' {
+				f.keys = append(f.keys, name)
 			}
 		case hclsyntax.TokenCHeredoc:
 			closing("h")
@@ -181,11 +190,52 @@ func (c *cursor) read(stack []frame, at int) {
 		return
 	}
 	if top.kind == '{' && len(line) == 0 {
-		return // a key of an object: any name
+		c.inObject(stack)
+		return
 	}
 	c.place = expression
 	c.value(stack, line)
 	c.chain = chain(line)
+}
+
+// inObject is read for a place where a key of an object may stand. The object must be written as an argument's value, in other
+// objects and lists at most.
+func (c *cursor) inObject(stack []frame) {
+	var path []string
+	for i := len(stack) - 2; i >= 0; i-- {
+		switch f := stack[i]; f.kind {
+		case 'b':
+			if name, direct := assigned(f.line[:max(0, len(f.line)-1)]); direct {
+				slices.Reverse(path)
+				c.place, c.attribute, c.path, c.keys = objectKey, name, path, stack[len(stack)-1].keys
+			}
+			return
+		case '[':
+			if len(f.line) > 1 { // the brace alone: something else stands before it
+				return
+			}
+			path = append(path, "[]")
+		case '{':
+			name, ok := key(f.line[:max(0, len(f.line)-2)])
+			if !ok {
+				return
+			}
+			path = append(path, name)
+		default:
+			return
+		}
+	}
+}
+
+// key reads a line as a key of an object: a name, or one in quotes.
+func key(line []hclsyntax.Token) (string, bool) {
+	switch {
+	case len(line) == 1 && line[0].Type == hclsyntax.TokenIdent:
+		return string(line[0].Bytes), true
+	case len(line) == 3 && line[0].Type == hclsyntax.TokenOQuote && line[1].Type == hclsyntax.TokenQuotedLit && line[2].Type == hclsyntax.TokenCQuote:
+		return string(line[1].Bytes), true
+	}
+	return "", false
 }
 
 // inQuotes is read for a place in a text in quotes.

@@ -84,6 +84,8 @@ type Attribute struct {
 	Default cty.Value
 	// OneOf lists the only values that a string (or the elements of a collection of strings) may have.
 	OneOf []string
+	// Keys lists what the keys of a map are mostly called, for editors. It forbids no others.
+	Keys []string
 	// Validate checks a known, non-null, unmarked value; its error text becomes the detail of the diagnostic.
 	Validate func(cty.Value) error
 	// Deprecated says what to use instead; empty means that the attribute is not deprecated.

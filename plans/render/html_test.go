@@ -103,7 +103,7 @@ func TestPlanPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Plan: 1 to create, 1 to update, 1 to replace, 1 to delete.", "prefers-color-scheme:dark", "default-src &#39;none&#39;|default-src 'none'", "linkerd_identity_issuer.main", "(sensitive value)",
+		"Plan: 1 to create, 1 to update, 1 to replace, 1 to delete.", "prefers-color-scheme:dark", "details::details-content{content-visibility:visible", "default-src &#39;none&#39;|default-src 'none'", "linkerd_identity_issuer.main", "(sensitive value)",
 		"(known after apply)", "# forces replacement", "A later rollback cannot undo", "restarts 5 pods", "changed outside meshplan", "Protected by prevent_destroy.",
 	} {
 		found := false

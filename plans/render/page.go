@@ -131,6 +131,7 @@ pre span{display:block;min-height:1.45em}
 .gantt .done rect{fill:var(--create);stroke:var(--create)}.gantt .failed rect{fill:var(--delete);stroke:var(--delete)}.gantt .unknown rect{fill:var(--update-bg);stroke:var(--update);stroke-dasharray:4 3}
 .gantt .critical rect{fill:var(--critical);stroke:var(--critical)}.gantt .critical text{font-weight:700}
 footer{color:var(--dim);font-size:13px;padding:24px}
-@media print{.filters{display:none}.scroll{max-height:none;overflow:visible}details{break-inside:avoid}}
+@media print{.filters{display:none}.scroll{max-height:none;overflow:visible}.scroll svg{max-width:100%;height:auto}details{break-inside:avoid}
+details::details-content{content-visibility:visible;block-size:auto}pre{white-space:pre-wrap;overflow-wrap:anywhere}}
 @media (max-width:600px){header,main{padding:0 12px}}
 `

@@ -80,7 +80,7 @@ func (b *box) svg(w io.Writer) {
 // palette names the colours of pictures and pages, light and dark.
 const palette = `:root{--bg:#fff;--fg:#1c2128;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;--create:#1a7f37;--create-bg:#dafbe1;--update:#8a6100;--update-bg:#fff3c4;
 --replace:#8250df;--replace-bg:#f3e8ff;--delete:#cf222e;--delete-bg:#ffe3e0;--read:#0969da;--read-bg:#ddf0ff;--none-bg:#f6f8fa;--edge:#8c959f;--critical:#bc4c00}
-@media (prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--dim:#9198a1;--line:#30363d;--soft:#161b22;--create:#3fb950;--create-bg:#12261e;--update:#d29922;--update-bg:#2b2210;
+@media screen and (prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--dim:#9198a1;--line:#30363d;--soft:#161b22;--create:#3fb950;--create-bg:#12261e;--update:#d29922;--update-bg:#2b2210;
 --replace:#bc8cff;--replace-bg:#241a36;--delete:#ff7b72;--delete-bg:#2d1517;--read:#58a6ff;--read-bg:#0f2233;--none-bg:#161b22;--edge:#6e7681;--critical:#ffa657}}
 `
 

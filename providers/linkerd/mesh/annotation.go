@@ -107,6 +107,15 @@ func configKey(key string) string {
 	return configPrefix + key
 }
 
+// settingNames are the names of the settings, without the prefix that may be left out.
+func settingNames() []string {
+	var names []string
+	for _, s := range settings() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 // CheckSetting reports what is wrong with one setting of the attribute `config`; onNamespace says that it would be
 // written on a namespace.
 func CheckSetting(key, value string, onNamespace bool) error {
@@ -115,11 +124,7 @@ func CheckSetting(key, value string, onNamespace bool) error {
 	all := settings()
 	i := slices.IndexFunc(all, func(s setting) bool { return s.key() == full })
 	if i < 0 {
-		names := make([]string, 0, len(all))
-		for _, s := range all {
-			names = append(names, s.name)
-		}
-		return fmt.Errorf("the injector does not know %q and would ignore it.%s", key, suggestSetting(name, names))
+		return fmt.Errorf("the injector does not know %q and would ignore it.%s", key, suggestSetting(name, settingNames()))
 	}
 	if err := all[i].check(value); err != nil {
 		return fmt.Errorf("%s: %w; the injector would ignore the value", name, err)

@@ -47,7 +47,7 @@ func injectionSchema() *schema.Resource {
 			"The next wave does not start before that. What is meshed already is not restarted, so an interrupted run goes on where it stopped.\n\n" +
 			"Before the first restart a pod is created without being stored, to prove that the injector answers. " +
 			"Destroying the resource takes the annotations back, restarts in the opposite order and proves that no proxy is left.\n\n" +
-			"Without `workloads` the namespace is annotated and every Deployment, StatefulSet and DaemonSet in it is restarted, except those whose template opts out. " +
+			"Without `workloads` the namespace is annotated and every Deployment, StatefulSet and DaemonSet in it is restarted, except those whose template opts out. Jobs are never restarted: their pods get a proxy at their next run, and the plan says which. " +
 			"With `workloads` only the templates of those are annotated.",
 		Example: injectionExample,
 		Block: schema.Block{
@@ -57,7 +57,7 @@ func injectionSchema() *schema.Resource {
 					Description: "Workloads to bring into the mesh, as `kind/name` (`deployment/web`, `statefulset/db`, `daemonset/agent`). Default: all of the namespace."},
 				"mode": {Type: cty.String, Optional: true, Default: cty.StringVal("enabled"), OneOf: []string{"enabled", "ingress"},
 					Description: "`ingress` is for ingress controllers that address pods by themselves."},
-				"config": {Type: cty.Map(cty.String), Optional: true,
+				"config": {Type: cty.Map(cty.String), Optional: true, Keys: settingNames(),
 					Description: "Settings of the proxies: annotations `config.linkerd.io/*`, whose prefix may be left out. Unknown names and values that the injector would ignore are errors."},
 				"order": {Type: cty.List(stringList), Optional: true,
 					Description: "Waves in order, each a list of workloads (`name` or `kind/name`). Workloads that are not listed come last."},
