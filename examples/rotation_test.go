@@ -130,7 +130,7 @@ func TestRotationUnderKills(t *testing.T) {
 	if n := len(k.issuers); n != 3 {
 		t.Errorf("%d issuers after the rotation of the anchor, want three\n%s", n, last.text())
 	}
-	contains(t, last, words(last.stderr), "The former anchor stays in the bundle")
+	contains(t, last, words(last.stderr), "the former anchor stays in the bundle")
 	t.Logf("%d kills, trust looked at %d times", kills, k.looked)
 	// Back to before all rotations is one step too many while certificates below the new anchor are in use: refused, with
 	// the way to go. No trust is broken by trying.

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/lint"
 )
@@ -27,6 +28,15 @@ func (m *Manifests) Inspect(owner providers.Owner, u *unstructured.Unstructured)
 		return nil
 	}
 	ds := lint.Object(u)
+	if owner.Address.Type != "kubernetes_manifest" { // who uses a chart has not written the object and cannot add the word
+		for i, d := range ds {
+			if diag.CodeOf(d) == lint.CodeSilentDeny && d.Severity == hcl.DiagError {
+				warning := *d
+				warning.Severity = hcl.DiagWarning
+				ds[i] = &warning
+			}
+		}
+	}
 	if g := u.GroupVersionKind().Group; (g == "policy.linkerd.io" || g == "gateway.networking.k8s.io") && !ds.HasErrors() {
 		m.mu.Lock()
 		defer m.mu.Unlock()

@@ -203,8 +203,16 @@ func TestCase09OtherSpellingsOfTheSameValueAreNoChange(t *testing.T) {
 	r := newRig(t)
 	service := `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: NS}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}`
 	claims := `{apiVersion: v1, kind: LimitRange, metadata: {name: l, namespace: NS}, spec: {limits: [{type: Container, max: {memory: 2048Mi, cpu: 1000m}}]}}`
-	want := r.objects(deployment, service, claims)
+	definition := strings.Replace(strings.ReplaceAll(crd, "GROUP", r.ns+".example.test"), "names: {", "names: {shortNames: [], categories: [], ", 1)
+	if !strings.Contains(definition, "shortNames: []") {
+		t.Fatal("the definition has no empty list")
+	}
+	want := r.objects(deployment, service, claims, definition)
 	rec := r.make(kube.Record{}, none, want...)
+	t.Cleanup(func() {
+		_, ds := r.DeleteSet(context.Background(), kube.SetDeleteRequest{Owner: r.owner, Record: rec})
+		must(t, ds)
+	})
 	r.settled(rec, none, want...)
 	for _, ref := range []kube.Ref{web, {Kind: "Service", Name: "web"}} { // and when the server is asked
 		r.patchAs("kubectl-edit", ref, `{"metadata":{"labels":{"`+kube.LabelState+`":null}}}`)

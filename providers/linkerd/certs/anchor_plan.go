@@ -153,8 +153,8 @@ func (t *anchorResource) planGenerated(ctx context.Context, req providers.PlanRe
 			why = "the present one expires on " + expiry(prior.current, t.now())
 		}
 		resp.Planned = unknown(planned, anchorComputed...)
-		resp.Notes = append(resp.Notes, "Makes a new trust anchor: "+why+".",
-			"Both anchors stay in the bundle. Restart the meshed workloads with the new bundle; a later plan then moves the issuer, and another one retires the old anchor.")
+		resp.Notes = append(resp.Notes, "Step 1 of 3 of the rotation: makes a new trust anchor: "+why+".",
+			"Both anchors stay in the bundle. Restart the meshed workloads with the new bundle; a later plan then moves the issuer (step 2), and another one retires the old anchor (step 3).")
 		return t.withSet(ctx, req, resp)
 	}
 	kept, notes, ds := t.retire(ctx, req, next)

@@ -116,8 +116,8 @@ func (p issuerPlan) generated(ctx context.Context) (providers.PlanResponse, hcl.
 		}
 		if len(waits) > 0 {
 			ds = append(ds, diag.Warningf(CodeRotationWaits, "Rotation of the identity issuer waits",
-				"A new issuer is due (%s), but %d do not trust the anchor above it yet: %s. Restart them; until then the present issuer stays.",
-				strings.Join(reasons, "; "), len(waits), some(waits)))
+				"%s new issuer is due (%s), but %d do not trust the anchor above it yet: %s. Restart them; until then the present issuer stays.",
+				p.rotationStep(chain[0], "A"), strings.Join(reasons, "; "), len(waits), some(waits)))
 			reasons = nil
 		}
 	}
@@ -135,7 +135,7 @@ func (p issuerPlan) generated(ctx context.Context) (providers.PlanResponse, hcl.
 		resp.Planned = with(p.planned, issuerAttrs(back, p.parents.bundle))
 		resp.Notes = append(resp.Notes, "Takes the former issuer back, which was made for this configuration: "+describe(back[0], p.t.now())+". Nothing restarts.")
 	} else {
-		resp.Notes = append(resp.Notes, "Makes a new issuer: "+strings.Join(reasons, "; ")+". Proxies keep their certificates and get the next ones from it; nothing restarts.")
+		resp.Notes = append(resp.Notes, p.rotationStep(chain[0], "Makes")+" a new issuer: "+strings.Join(reasons, "; ")+". Proxies keep their certificates and get the next ones from it; nothing restarts.")
 	}
 	resp, more := p.withSet(ctx, resp)
 	return resp, append(ds, more...)
@@ -200,4 +200,12 @@ func (t *issuerResource) secret(v cty.Value, content map[string][]byte) *unstruc
 		delete(u.Object, "data")
 	}
 	return u
+}
+
+// rotationStep begins a sentence: in the rotation of the anchor, moving the issuer is the second of its three steps.
+func (p *issuerPlan) rotationStep(present *x509.Certificate, verb string) string {
+	if present.CheckSignatureFrom(p.parents.current) == nil {
+		return verb
+	}
+	return "Step 2 of 3 of the anchor's rotation: " + strings.ToLower(verb)
 }

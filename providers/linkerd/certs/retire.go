@@ -31,11 +31,11 @@ func (t *anchorResource) retire(ctx context.Context, req providers.PlanRequest, 
 		return a.previous, nil, ds
 	}
 	if waits != "" {
-		ds = append(ds, diag.Warningf(CodeRotationWaits, "Rotation of the trust anchor waits", "The former anchor stays in the bundle: %s.", waits))
+		ds = append(ds, diag.Warningf(CodeRotationWaits, "Rotation of the trust anchor waits", "Step 3 of 3 is not taken yet: the former anchor stays in the bundle, since %s.", waits))
 		return kept, notes, ds
 	}
 	for _, c := range kept {
-		notes = append(notes, fmt.Sprintf("Drops the former anchor %s from the bundle: nothing depends on it any more.", pki.Fingerprint(c)[:12]))
+		notes = append(notes, fmt.Sprintf("Step 3 of 3 of the rotation: drops the former anchor %s from the bundle, since nothing depends on it any more.", pki.Fingerprint(c)[:12]))
 	}
 	return nil, notes, ds
 }

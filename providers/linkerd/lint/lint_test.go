@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
@@ -90,6 +91,28 @@ func TestObject(t *testing.T) {
 	} {
 		if got := strings.Join(findings(t, tc.yaml), " "); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestAServerThatLocksOutNeedsAWord: where a Server can say that it denies, one that says nothing is refused.
+func TestAServerThatLocksOutNeedsAWord(t *testing.T) {
+	for version, want := range map[string]hcl.DiagnosticSeverity{"v1beta3": hcl.DiagError, "v1beta2": hcl.DiagWarning} {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte("apiVersion: policy.linkerd.io/"+version+"\nkind: Server\nmetadata: {name: s, namespace: shop}\nspec: {podSelector: {matchLabels: {a: b}}, port: 80}\n"), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, d := range Object(u) {
+			if diag.CodeOf(d) == CodeSilentDeny {
+				found = true
+				if d.Severity != want {
+					t.Errorf("%s: severity %d, want %d", version, d.Severity, want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: not found", version)
 		}
 	}
 }

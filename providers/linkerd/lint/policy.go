@@ -87,6 +87,8 @@ func (l *list) server(version string) {
 	access, _ := l.spec["accessPolicy"].(string)
 	policies := []string{"all-unauthenticated", "all-authenticated", "cluster-unauthenticated", "cluster-authenticated", "deny", "audit"}
 	switch {
+	case access == "" && version == "v1beta3": // what locks clients out is said in so many words
+		l.fault(CodeSilentDeny, "Server denies at once", "without spec.accessPolicy it denies every client that no policy admits, from the moment it exists. Write accessPolicy: deny if you mean that. It is safer to begin with accessPolicy: audit, to look at who would be refused, and then to set deny: linkerd_inbound_policy does so.")
 	case access == "":
 		l.warn(CodeSilentDeny, "Server denies at once", "without spec.accessPolicy it denies every client that no policy admits, from the moment it exists. Begin with accessPolicy: audit (v1beta3), look at who would be refused, then set deny: linkerd_inbound_policy does so.")
 	case !slices.Contains(policies, access):

@@ -55,6 +55,7 @@ type scene struct {
 	waves    [][]string
 	unknown  []string // names in the configuration that mean no workload
 	cni      bool     // pods are set up by the CNI plugin
+	native   *bool    // proxies are native sidecars by the control plane's values; nil when these do not say
 	// installed says that there is a control plane to ask.
 	installed bool
 }
@@ -72,7 +73,7 @@ func (t injection) look(ctx context.Context, s spec, before *spec) (*scene, erro
 }
 
 func judgeScene(s spec, before *spec, want Want, observed *Observation) *scene {
-	out := &scene{spec: s, observed: observed, cni: want.CNI, installed: want.Version != "" || len(want.Anchors) > 0}
+	out := &scene{spec: s, observed: observed, cni: want.CNI, native: want.Native, installed: want.Version != "" || len(want.Anchors) > 0}
 	want = s.want(want, before)
 	names, optedOut := observed.InScope(s.workloads)
 	out.optedOut = optedOut

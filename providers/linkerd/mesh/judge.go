@@ -31,6 +31,8 @@ type Want struct {
 	Anchors map[[sha256.Size]byte]bool
 	// CNI says that pods are set up by the CNI plugin instead of an init container.
 	CNI bool
+	// Native says whether proxies are sidecar init containers, which end after the workload; nil when nothing says so.
+	Native *bool
 	// Annotations are the injection mode and settings that the pod must have been made with.
 	Annotations map[string]string
 	// Absent are settings that the pod must have been made without.

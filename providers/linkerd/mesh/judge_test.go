@@ -155,6 +155,11 @@ func TestOptOut(t *testing.T) {
 		{"host network", template(func(p *corev1.PodTemplateSpec) { p.Spec.HostNetwork = true }), true, "host's network"},
 		{"another mesh", template(func(p *corev1.PodTemplateSpec) { p.Spec.Containers[0].Name = "istio-proxy" }), true, "another mesh"},
 		{"manual injection", template(func(p *corev1.PodTemplateSpec) { p.Spec.Containers[0].Name = proxyContainer }), false, "manual injection"},
+		{"manual injection under another name", template(func(p *corev1.PodTemplateSpec) { p.Spec.Containers[0].Image = "cr.l5d.io/linkerd/proxy:edge-1" }), true, "manual injection"},
+		{"another mesh by its image", template(func(p *corev1.PodTemplateSpec) {
+			p.Spec.InitContainers = []corev1.Container{{Name: "x", Image: "gcr.io/istio-release/proxy_init:1"}}
+		}), false, "another mesh"},
+		{"an image that only begins alike", template(func(p *corev1.PodTemplateSpec) { p.Spec.Containers[0].Image = "cr.l5d.io/linkerd/proxy-tools:1" }), false, ""},
 	} {
 		got := OptOut(tc.template, tc.explicit)
 		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {

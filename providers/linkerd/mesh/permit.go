@@ -44,6 +44,8 @@ func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]pro
 	out = append(out,
 		kube.ReadRight(providers.ForPlan, "list", "", "services", in, "see what would break with a proxy"),
 		kube.ReadRight(providers.ForPlan, "list", "networking.k8s.io", "networkpolicies", in, "see what would break with a proxy"),
+		kube.ReadRight(providers.ForPlan, "list", "batch", "cronjobs", in, "see which Jobs get a proxy"),
+		kube.ReadRight(providers.ForPlan, "list", "batch", "jobs", in, "see which Jobs get a proxy"),
 		kube.ReadRight(providers.ForDrift, "list", "", "namespaces", "", inspects),
 		kube.ReadRight(providers.ForDrift, "list", "", "services", kube.AnyNamespace, inspects),
 		kube.ReadRight(providers.ForDrift, "list", "networking.k8s.io", "networkpolicies", kube.AnyNamespace, inspects),

@@ -64,6 +64,12 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
 		}
 		ds = append(ds, n.problems(scene.states)...)
+		jobs, err := jobsOf(ctx, c, s.namespace)
+		if err != nil {
+			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
+		}
+		notes, more := scene.jobs(jobs)
+		res.Notes, ds = append(res.Notes, notes...), append(ds, more...)
 	}
 	switch {
 	case changed || res.Restarts > 0 || req.Incomplete:

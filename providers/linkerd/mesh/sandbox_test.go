@@ -509,6 +509,40 @@ webhooks:
 	}
 }
 
+// TestPodsThatComeWithoutAProxyStopTheRollout: an injector that is silent and may be ignored lets pods through that are ready
+// and have no proxy. That is a failure and no progress, and the next apply mends it.
+func TestPodsThatComeWithoutAProxyStopTheRollout(t *testing.T) {
+	r := newRig(t)
+	label := func(value string) {
+		meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Namespace\nmetadata: {name: NS, labels: {config.linkerd.io/admission-webhooks: "+value+"}}\n")
+	}
+	r.Step.OnCheckpoint = func(n int) {
+		if n == 1 { // after the probe: the webhook does not see this namespace any more
+			label("disabled")
+		}
+	}
+	order := "max_parallel = 1\norder = [[\"web\"], [\"db\"], [\"agent\"]]\ngate { timeout = \"60s\" }"
+	db := r.observe().Find("statefulset/db").Generation
+	_, ds := r.Apply(t.Context(), r.config(order))
+	if len(ds) != 1 || diag.CodeOf(ds[0]) != mesh.CodeNotMeshed || !strings.Contains(ds[0].Detail, "deployment/web was restarted, but") || !strings.Contains(ds[0].Detail, "no proxy") {
+		t.Fatalf("apply: %v", ds)
+	}
+	if got := r.Value.GetAttr("meshed").AsString(); got != "0/3" {
+		t.Errorf("the record says %s, want 0/3", got)
+	}
+	if r.observe().Find("statefulset/db").Generation != db {
+		t.Error("a later wave was begun")
+	}
+	label("enabled")
+	r.Step = &meshtest.Step{}
+	r.Read()
+	_, ds = r.Apply(t.Context(), r.config(order))
+	meshtest.Fail(t, ds)
+	if got := r.Value.GetAttr("meshed").AsString(); got != "3/3" {
+		t.Errorf("after the injector is back: %s", got)
+	}
+}
+
 // TestStrategiesThatReplaceNoPodAreRefusedWhilePlanning: OnDelete and a partition keep pods as they are, so that a restart would
 // wait for ever.
 func TestStrategiesThatReplaceNoPodAreRefusedWhilePlanning(t *testing.T) {

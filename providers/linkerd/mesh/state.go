@@ -105,11 +105,11 @@ func OptOut(t *corev1.PodTemplateSpec, explicit bool) string {
 	}
 	for _, list := range [][]corev1.Container{t.Spec.Containers, t.Spec.InitContainers} {
 		for _, c := range list {
-			switch c.Name {
-			case "istio-proxy", "istio-init":
+			switch {
+			case c.Name == "istio-proxy", c.Name == "istio-init", strings.HasPrefix(c.Image, "gcr.io/istio-release/proxy"):
 				return "its pods carry the sidecar of another mesh (" + c.Name + ")"
-			case proxyContainer, initContainer:
-				return "its template already holds a " + c.Name + " container (manual injection)"
+			case c.Name == proxyContainer, c.Name == initContainer, strings.HasPrefix(c.Image, "cr.l5d.io/linkerd/proxy:"), strings.HasPrefix(c.Image, "cr.l5d.io/linkerd/proxy-init:"):
+				return "its template already holds a proxy, container " + c.Name + " (manual injection)"
 			}
 		}
 	}

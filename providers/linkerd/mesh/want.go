@@ -30,7 +30,8 @@ type controlPlane struct {
 		ExternalCA bool `json:"externalCA"`
 	} `json:"identity"`
 	Proxy struct {
-		Image struct {
+		NativeSidecar *bool `json:"nativeSidecar"`
+		Image         struct {
 			Version string `json:"version"`
 		} `json:"image"`
 		DefaultInboundPolicy string `json:"defaultInboundPolicy"`
@@ -58,7 +59,7 @@ func loadControlPlane(ctx context.Context, c Lister, e env.Env) (Want, controlPl
 	if err := yaml.Unmarshal([]byte(config["values"]), &values); err != nil {
 		return w, values, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", w.ControlPlane, err)
 	}
-	w.CNI = values.CNIEnabled
+	w.CNI, w.Native = values.CNIEnabled, values.Proxy.NativeSidecar
 	w.Version = values.Proxy.Image.Version
 	if w.Version == "" {
 		w.Version = values.LinkerdVersion

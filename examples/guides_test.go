@@ -1,0 +1,150 @@
+package examples
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/meshplan/meshplan/internal/docs"
+)
+
+var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// reading is what a reader does with a guide beside typing what it says.
+type reading struct {
+	guide string
+	// blocks are what becomes of the guide's blocks of configuration, in order: the file that each is written to, "" for one that
+	// is only read.
+	blocks []string
+	// lines are the commands that need something: a reader's own names, an answer, or another exit code than 0. Others are typed
+	// as they are.
+	lines map[string]typed
+}
+
+// typed is a command as a reader types it.
+type typed struct {
+	as   string // without the program; "" is as the guide has it
+	code int
+	says string // a part of what it answers
+}
+
+// TestGuidesOnACluster follows the guides from the first rollout on: every command is typed in the order of the text.
+func TestGuidesOnACluster(t *testing.T) {
+	before := newWorkspace(t, "") // a cluster that has Linkerd's definitions
+	if err := os.CopyFS(filepath.Join(before.dir, "charts", "linkerd-crds"), os.DirFS("mtls-rollout/charts/linkerd-crds")); err != nil {
+		t.Fatal(err)
+	}
+	before.write("main.mesh.hcl", "resource \"kubernetes_namespace\" \"meshplan\" {\n  name = \"meshplan\"\n}\n\nresource \"linkerd_crds\" \"linkerd\" {\n  path      = \"charts/linkerd-crds\"\n  namespace = kubernetes_namespace.meshplan.name\n}\n")
+	before.must(0, "apply", "--auto-approve")
+
+	w := newWorkspace(t, "")
+	const yes = " --auto-approve"
+	for _, r := range []reading{
+		{"first-rollout", []string{"main.mesh.hcl"}, map[string]typed{
+			"plan":                    {says: "Plan: 2 to create"},
+			"apply rollout.plan":      {says: "Apply complete"},
+			"plan #2":                 {says: "No changes."},
+			"history":                 {says: "2 created"},
+			"state list":              {says: "linkerd_server.web"},
+			"show run:1":              {says: "linkerd_server.web"},
+			"graph":                   {says: "kubernetes_namespace.shop"},
+			"plan --out rollout.plan": {says: "rollout.plan"},
+		}},
+		{"ci", nil, map[string]typed{
+			"rbac --for=plan":               {says: "kind: ClusterRole"},
+			"show --format md rollout.plan": {says: "No changes"},
+			"show --json rollout.plan":      {says: `"resource_changes"`},
+			"apply --auto-approve --lock-timeout 5m --rollback-on-failure": {says: "No changes."},
+			"apply rollout.plan":                             {says: "othing"},
+			"rbac --for=apply --service-account ci/meshplan": {says: "kind: ClusterRoleBinding"},
+			"plan --detailed-exitcode --out rollout.plan":    {says: "No changes."},
+			"fmt --check --recursive":                        {},
+			"validate":                                       {},
+		}},
+		{"drift", []string{"web.mesh.hcl"}, map[string]typed{
+			"drift":                {says: "No drift"},
+			"apply":                {as: "apply" + yes, says: "Apply complete"},
+			"apply --refresh-only": {as: "apply --refresh-only" + yes},
+			"plan":                 {says: "No changes."},
+			"drift --refresh=full": {says: "No drift"},
+			"rbac --for=drift --service-account meshplan/drift": {says: "kind: ClusterRoleBinding"},
+		}},
+		{"rollback", []string{""}, map[string]typed{
+			"show run:42":                 {as: "show run:2", says: "kubernetes_manifest.web"},
+			"rollback":                    {as: "rollback" + yes, says: "Rollback complete"},
+			"rollback --to 41":            {as: "rollback --to 1" + yes},
+			"rollback --to 0":             {as: "rollback --to 0" + yes, says: "Rollback complete"},
+			"rollback --out back.plan":    {says: "back.plan"},
+			"show back.plan":              {says: "kubernetes_namespace.shop"},
+			"apply back.plan":             {says: "complete"},
+			"apply --rollback-on-failure": {as: "apply --rollback-on-failure" + yes, says: "Apply complete"},
+			"history":                     {says: "created"},
+		}},
+		{"state", []string{"backend.mesh.hcl", "", ""}, map[string]typed{
+			"init --migrate-state":                  {says: "Took "},
+			"apply --lock-timeout 5m":               {as: "apply --lock-timeout 5m" + yes, says: "No changes."},
+			"force-unlock ID":                       {code: 1},
+			"state restore":                         {code: 1},
+			"state recover":                         {},
+			"state show kubernetes_namespace.store": {as: "state show kubernetes_namespace.shop", says: "name"},
+			"state mv kubernetes_namespace.shop kubernetes_namespace.store": {},
+			"state rm kubernetes_namespace.store":                           {},
+			"state pull":                                                    {says: `"lineage"`},
+		}},
+	} {
+		w.follow(t, r)
+	}
+}
+
+// follow reads one guide to its end.
+func (w *workspace) follow(t *testing.T, r reading) {
+	t.Helper()
+	guides := docs.Guides()
+	i := slices.IndexFunc(guides, func(g docs.Guide) bool { return g.Name == r.guide })
+	if i < 0 {
+		t.Fatalf("there is no guide %q", r.guide)
+	}
+	seen, blocks := map[string]int{}, 0
+	for _, m := range fenced.FindAllStringSubmatch(guides[i].Text, -1) {
+		if m[1] == "hcl" {
+			if blocks >= len(r.blocks) {
+				t.Fatalf("%s: what becomes of this block?\n%s", r.guide, m[2])
+			}
+			if name := r.blocks[blocks]; name != "" {
+				w.write(name, m[2])
+			}
+			blocks++
+			continue
+		}
+		for line := range strings.Lines(m[2]) {
+			line, _, _ = strings.Cut(line, " #")
+			args := strings.TrimPrefix(strings.TrimSpace(line), "meshplan ")
+			key := args
+			if seen[args]++; seen[args] > 1 {
+				key += " #2"
+			}
+			do, said := r.lines[key]
+			if !said && seen[args] > 1 {
+				do = r.lines[args]
+			}
+			if do.as == "" {
+				do.as = args
+			}
+			got := w.must(do.code, strings.Fields(do.as)...)
+			if all := got.stdout + got.stderr; !strings.Contains(all, do.says) {
+				t.Errorf("guide %s: %s lacks %q\n%s", r.guide, got.line, do.says, got.text())
+			}
+		}
+	}
+	if blocks != len(r.blocks) {
+		t.Errorf("guide %s has %d blocks, not %d", r.guide, blocks, len(r.blocks))
+	}
+	for key := range r.lines {
+		if line := strings.TrimSuffix(key, " #2"); seen[line] == 0 {
+			t.Errorf("guide %s has no command %q", r.guide, line)
+		}
+	}
+}
