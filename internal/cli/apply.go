@@ -293,14 +293,35 @@ func outdated(ds hcl.Diagnostics) bool {
 	})
 }
 
+// anew are the words of the command that carries out what a plan wanted, or only plans it: no more than that, so that nobody
+// who destroyed a part is told to apply, or to destroy, the whole.
+func anew(p *plans.Plan, onlyPlan bool) []string {
+	words := []string{"apply"}
+	switch {
+	case p.Mode == plans.Destroy && onlyPlan:
+		words = []string{"plan", "--destroy"}
+	case p.Mode == plans.Destroy:
+		words = []string{"destroy"}
+	case onlyPlan:
+		words = []string{"plan"}
+	}
+	if p.Mode == plans.RefreshOnly {
+		words = append(words, "--refresh-only")
+	}
+	for _, target := range p.Targets {
+		words = append(words, "--target", quote(target))
+	}
+	return words
+}
+
 // next lists what can be done after a run that did not end well.
 func (r *runner) next(w *workspace, p *plans.Plan, res *engine.Result, ds hcl.Diagnostics) []ui.Next {
-	next := []ui.Next{{Command: w.command("apply"), Why: "go on where it stopped"}}
+	next := []ui.Next{{Command: w.command(anew(p, false)...), Why: "go on where it stopped"}}
 	switch {
 	case p.Mode == plans.Rollback && (r.file == "" || outdated(ds)):
 		next[0] = ui.Next{Command: w.command("rollback", "--to", fmt.Sprint(p.Reverts.To)), Why: "go on undoing"}
 	case r.file != "" && outdated(ds):
-		next[0] = ui.Next{Command: w.command("plan", "--out", quote(r.file)), Why: "plan what is left, against what is there now"}
+		next[0] = ui.Next{Command: w.command(append(anew(p, true), "--out", quote(r.file))...), Why: "plan what is left, against what is there now"}
 	case r.file != "":
 		next[0].Command = w.applyPlan(r.file)
 	case outdated(ds):
