@@ -41,7 +41,7 @@ conformance: ## compare the language with the terraform or tofu on this machine 
 	MESHPLAN_CONFORMANCE=1 $(GO) test -trimpath -count=1 -v -run '^TestTerraform' ./internal/conformance
 
 chaos: $(BIN)/sandbox ## kill hundreds of runs at random instructions and at every boundary of the journal (MESHPLAN_CHAOS=random kills)
-	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -trimpath -count=1 -timeout 60m -v -run '^(TestChaos|TestFailpoints.*|TestRotationUnderKills|TestMigrationUnderKills)$$' ./examples
+	MESHPLAN_CHAOS=$(or $(MESHPLAN_CHAOS),300) $(GO) test -trimpath -count=1 -timeout 60m -v -run '^(TestChaos|TestFailpoints.*|TestRotationUnderKills|TestMigrationUnderKills|TestRollbackRestoresTheCluster)$$' ./examples
 	MESHPLAN_CHAOS=1 $(GO) test -trimpath -count=1 -timeout 30m -v -run '^(TestKilledAtEveryBoundary|TestRollbackUnderKills)$$' ./engine
 
 check: ## formatting, vet, staticcheck, tidy and generate: everything but the tests

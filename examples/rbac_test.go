@@ -168,7 +168,7 @@ func TestRightsOfTheRollout(t *testing.T) {
 		"get pods/portforward": "a plan asks the proxies who calls where it may; it is an estimate",
 		"list secrets":         "Secrets are read one by one where they may not be listed",
 	}, join(gateway, drifted, map[string]string{
-		"list networkpolicies": "asked when an injection changes in a namespace that exists", "list namespaces": inspects,
+		"list networkpolicies": injects, "list cronjobs": injects, "list jobs": injects, "list namespaces": inspects,
 	}))
 	watcher.judge(t, nil, join(drifted, gateway, map[string]string{
 		"get clusterroles": "listed; one is read when it has changed", "get clusterrolebindings": "listed; one is read when it has changed",
@@ -188,6 +188,9 @@ func TestRightsOfTheRollout(t *testing.T) {
 		"patch daemonsets": "as above", "patch statefulsets": "as above",
 	}))
 }
+
+// injects is why a right is not needed where the plan makes the namespace.
+const injects = "asked when an injection changes in a namespace that exists"
 
 // inspects is why a right of drift is part of more.
 const inspects = "asked when drift is looked for"

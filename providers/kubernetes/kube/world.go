@@ -12,8 +12,8 @@ import (
 // World knows the objects, namespaces and kinds that the run plans to make, so that what depends on them can be
 // planned before they exist. The zero value is empty.
 type World struct {
-	mu         sync.Mutex // guards all maps
-	objects    map[ID]bool
+	mu         sync.Mutex               // guards all maps
+	objects    map[ID]map[string]string // their labels
 	namespaces map[string]bool
 	crds       map[schema.GroupKind]*unstructured.Unstructured
 }
@@ -64,7 +64,20 @@ func (w *World) crd(gk schema.GroupKind) *unstructured.Unstructured {
 func (w *World) PlansObject(id ID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.objects[id]
+	_, ok := w.objects[id]
+	return ok
+}
+
+// PlansLabelled reports whether the run makes or changes an object of a kind that bears a label. It costs O(objects).
+func (w *World) PlansLabelled(gk schema.GroupKind, label, value string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, labels := range w.objects {
+		if id.Group == gk.Group && id.Kind == gk.Kind && labels[label] == value {
+			return true
+		}
+	}
+	return false
 }
 
 // note learns from an object that is planned.
@@ -78,9 +91,9 @@ func (w *World) note(u *unstructured.Unstructured) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.objects == nil {
-		w.objects = map[ID]bool{}
+		w.objects = map[ID]map[string]string{}
 	}
-	w.objects[RefOf(u).ID()] = true
+	w.objects[RefOf(u).ID()] = u.GetLabels()
 }
 
 // crdServes returns the kind that a CustomResourceDefinition brings; Kind is empty when it does not say.

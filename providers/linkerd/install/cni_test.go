@@ -58,6 +58,15 @@ func TestControlPlaneWithoutItsCNIPluginIsRefused(t *testing.T) {
 	r.crds.Apply(t, crdsConfig)
 	r.control.Scope["root"], r.control.Scope["mesh"] = r.anchor.Value, r.issuer.Value
 	const config = controlConfig + "cni_enabled = true\n"
+	const free = controlConfig + "values = { cniEnabled = true }\n"
+	for _, missing := range []string{config, free} {
+		if _, ds := r.control.Plan(t, missing); ds.HasErrors() || !has(ds, install.CodeCNISettings) {
+			t.Errorf("without the plugin the plan says: %s", linkerdtest.Text(ds))
+		}
+	}
+	if _, ds := r.control.TryApply(t, free); !has(ds, install.CodeCNISettings) || !r.control.Value.IsNull() {
+		t.Errorf("without the plugin the step says: %s", linkerdtest.Text(ds))
+	}
 	if _, ds := r.control.TryApply(t, config); !has(ds, install.CodeCNISettings) || !r.control.Value.IsNull() {
 		t.Errorf("without the plugin the step says: %s", linkerdtest.Text(ds))
 	}

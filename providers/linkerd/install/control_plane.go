@@ -14,6 +14,7 @@ import (
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
@@ -66,13 +67,25 @@ func (t *controlPlane) admits(ctx context.Context, planned cty.Value) hcl.Diagno
 	return append(t.anchorsNeeded(ctx, planned), t.plugin(ctx, planned)...)
 }
 
+// usesCNI reports whether the chart is told that a CNI plugin redirects traffic: by the attribute or by a free value, which
+// goes over it.
+func usesCNI(v cty.Value) bool {
+	free, _ := chart.ValuesFrom(v.GetAttr("values"))
+	if on, ok := free["cniEnabled"].(bool); ok {
+		return on
+	}
+	return schema.True(v.GetAttr("cni_enabled"))
+}
+
+var daemonSet = runtimeschema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}
+
 // plugin refuses a control plane that leaves traffic to a CNI plugin that is not there: linkerd_cni comes before it, and
 // without the plugin neither its own pods nor any other of the mesh start.
 func (t *controlPlane) plugin(ctx context.Context, planned cty.Value) hcl.Diagnostics {
-	if !schema.True(planned.GetAttr("cni_enabled")) {
+	if !usesCNI(planned) {
 		return nil
 	}
-	c, gvk := t.env.Cluster(), runtimeschema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}
+	c, gvk := t.env.Cluster(), daemonSet
 	found, err := c.ListMetadata(ctx, gvk, kube.ListOptions{Labels: labelCNI + "=true"})
 	switch {
 	case apierrors.IsForbidden(err) || err == nil && len(found) > 0:

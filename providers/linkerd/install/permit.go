@@ -80,7 +80,7 @@ func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 	const why = "see what would make the control plane fail"
 	ns := t.env.Namespace()
 	issuer := kube.ReadRight(providers.ForPlan, "get", "", "secrets", ns, "see whether an anchor that leaves the bundle is still needed", certs.IssuerName)
-	plugin := kube.ReadRight(providers.ForApply, "list", "apps", "daemonsets", kube.AnyNamespace, "see whether the CNI plugin is there")
+	plugin := kube.ReadRight(providers.ForPlan, "list", "apps", "daemonsets", kube.AnyNamespace, "see whether the CNI plugin is there")
 	issuer.Rare, plugin.Rare = true, true // only when an anchor leaves, or with the plugin
 	out := []providers.Right{
 		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", why, t.namespace(req.Config)),

@@ -25,12 +25,29 @@ func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest,
 	notes, ds = t.versions(ctx, req, planned)
 	ds = append(ds, t.definitionsBehind(ctx, planned, c.Version())...)
 	ds = append(ds, t.anchorsNeeded(ctx, planned)...)
-	if v, _ := plain(planned.GetAttr("cni_enabled")).(bool); !v {
+	if usesCNI(planned) {
+		ds = append(ds, t.pluginPlanned(ctx, planned)...)
+	} else {
 		if ds = append(ds, t.podSecurity(ctx, planned, "the control plane")...); ds.HasErrors() {
 			return notes, ds
 		}
 	}
 	return notes, append(ds, t.nodes(ctx, planned)...)
+}
+
+// pluginPlanned warns when neither the cluster nor the plan has the CNI plugin that the control plane relies on. Something else
+// may bring it by then: the apply looks again.
+func (t *controlPlane) pluginPlanned(ctx context.Context, planned cty.Value) hcl.Diagnostics {
+	if t.env.Cluster().World().PlansLabelled(daemonSet.GroupKind(), labelCNI, "true") {
+		return nil
+	}
+	ds := t.plugin(ctx, planned)
+	for _, d := range ds {
+		if diag.CodeOf(d) == CodeCNISettings {
+			d.Severity = hcl.DiagWarning
+		}
+	}
+	return ds
 }
 
 // anchorsNeeded refuses a bundle without an anchor that certificates in use lead to: as soon as proxies restart with it,

@@ -57,11 +57,8 @@ func ended(j *batchv1.Job) bool {
 	})
 }
 
-// jobs says what the injection means for the Jobs of the namespace. It is pure.
+// jobs says what the injection of a namespace means for its Jobs. It is pure.
 func (s *scene) jobs(all []job) (notes []string, ds hcl.Diagnostics) {
-	if s.spec.workloads != nil { // the namespace is not annotated
-		return nil, nil
-	}
 	var later, running, endless []string
 	for _, j := range all {
 		if reason := OptOut(j.Template, false); reason != "" {

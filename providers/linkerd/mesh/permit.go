@@ -44,8 +44,6 @@ func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]pro
 	out = append(out,
 		kube.ReadRight(providers.ForPlan, "list", "", "services", in, "see what would break with a proxy"),
 		kube.ReadRight(providers.ForPlan, "list", "networking.k8s.io", "networkpolicies", in, "see what would break with a proxy"),
-		kube.ReadRight(providers.ForPlan, "list", "batch", "cronjobs", in, "see which Jobs get a proxy"),
-		kube.ReadRight(providers.ForPlan, "list", "batch", "jobs", in, "see which Jobs get a proxy"),
 		kube.ReadRight(providers.ForDrift, "list", "", "namespaces", "", inspects),
 		kube.ReadRight(providers.ForDrift, "list", "", "services", kube.AnyNamespace, inspects),
 		kube.ReadRight(providers.ForDrift, "list", "networking.k8s.io", "networkpolicies", kube.AnyNamespace, inspects),
@@ -53,6 +51,11 @@ func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]pro
 	)
 	whole := req.Config.GetAttr("workloads")
 	if whole.IsNull() {
+		for _, resource := range []string{"cronjobs", "jobs"} {
+			r := kube.ReadRight(providers.ForPlan, "list", "batch", resource, in, "see which Jobs get a proxy")
+			r.Rare = true // not when the plan makes the namespace
+			out = append(out, r)
+		}
 		annotate := kube.ReadRight(providers.ForApply, "patch", "", "namespaces", "", "annotate the namespace")
 		if ns != "" {
 			annotate.Names = []string{ns}

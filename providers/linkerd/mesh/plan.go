@@ -64,6 +64,8 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
 		}
 		ds = append(ds, n.problems(scene.states)...)
+	}
+	if s.workloads == nil && (changed || res.Restarts > 0) { // the namespace is annotated, which Jobs feel as well
 		jobs, err := jobsOf(ctx, c, s.namespace)
 		if err != nil {
 			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
