@@ -26,6 +26,7 @@ type storedHead struct {
 	Targets    []string        `json:"targets,omitempty"`
 	Reverts    *storedReverts  `json:"reverts,omitempty"`
 	Unfinished uint64          `json:"unfinished,omitempty"`
+	Note       string          `json:"unfinished_note,omitempty"`
 	Offline    bool            `json:"offline,omitempty"`
 	Warnings   []storedWarning `json:"warnings,omitempty"`
 	Outputs    []storedOutput  `json:"outputs,omitempty"`
@@ -247,7 +248,7 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 		h.Findings = append(h.Findings, s)
 	}
 	h.Gauges = p.Gauges
-	h.Mode, h.Created, h.Targets, h.Unfinished = p.Mode, p.Created.UTC(), p.Targets, p.Unfinished
+	h.Mode, h.Created, h.Targets, h.Unfinished, h.Note = p.Mode, p.Created.UTC(), p.Targets, p.Unfinished, p.UnfinishedNote
 	h.Offline = p.Offline
 	for _, w := range p.Warnings {
 		s := storedWarning{Code: w.Code, Address: w.Address, Summary: w.Summary, Detail: w.Detail}

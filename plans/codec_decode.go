@@ -56,7 +56,7 @@ func (d *decoder) decodeHead(h *storedHead) (*Plan, error) {
 		return nil, fmt.Errorf("mode %d is unknown", h.Mode)
 	}
 	d.key = h.Base.Key
-	p := &Plan{Mode: h.Mode, Created: h.Created.UTC(), Targets: h.Targets, Unfinished: h.Unfinished, Offline: h.Offline,
+	p := &Plan{Mode: h.Mode, Created: h.Created.UTC(), Targets: h.Targets, Unfinished: h.Unfinished, UnfinishedNote: h.Note, Offline: h.Offline,
 		Base: Base{Lineage: h.Base.Lineage, Serial: h.Base.Serial, Key: h.Base.Key, Config: h.Base.Config, Dir: h.Base.Dir, Clusters: h.Base.Clusters, Places: h.Base.Places}}
 	for _, s := range h.Warnings {
 		w := Warning{Code: s.Code, Address: s.Address, Summary: s.Summary, Detail: s.Detail}

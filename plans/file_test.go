@@ -73,7 +73,7 @@ func example() *Plan {
 			{Class: "a.c", Severity: SeverityNote, Provider: "linkerd", Summary: "s", Detail: "d"},
 		},
 		Gauges:  []Gauge{{Name: "g_seconds", Labels: map[string]string{"role": "anchor"}, Value: 1.5, Help: "h"}, {Name: "n", Value: 0}},
-		Targets: []string{"kubernetes_manifest.cm[1]"}, Unfinished: 4,
+		Targets: []string{"kubernetes_manifest.cm[1]"}, Unfinished: 4, UnfinishedNote: "Run 4 was interrupted.",
 		Reverts: &Reverts{Runs: []uint64{5, 4}, To: 3, Lost: []Lost{{Addr: instance(9), Run: 4, Reason: "gone"}}},
 	}
 }

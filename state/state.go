@@ -102,6 +102,8 @@ type Snapshot struct {
 	Unresolved []Intent
 	// Unfinished is the last run when it has not finished: it is under way, or was killed; 0 otherwise.
 	Unfinished RunID
+	// UnfinishedRun is what was recorded of that run when it began; nil when there is none. The caller must not change it.
+	UnfinishedRun *Run
 }
 
 // Record is what is known of one instance. Its stored form is in codec.go.

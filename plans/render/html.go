@@ -148,8 +148,8 @@ func planWarnings(p *plans.Plan) (out []string) {
 			out = append(out, oneLine(fmt.Sprintf("Cannot be undone: %s (run %d): %s", l.Addr, l.Run, l.Reason)))
 		}
 	}
-	if p.Unfinished > 0 {
-		out = append(out, fmt.Sprintf("Run %d was interrupted; this plan goes on from where it stopped.", p.Unfinished))
+	if p.UnfinishedNote != "" {
+		out = append(out, p.UnfinishedNote)
 	}
 	if s := OfflineNote(p); s != "" {
 		out = append(out, s)

@@ -108,8 +108,8 @@ func (m *markdown) head() {
 	if n := len(m.p.Unread); n > 0 {
 		m.always("> %s could not be read: the plan shows the rest, and cannot be applied.\n\n", plural(n, "object"))
 	}
-	if m.p.Unfinished > 0 {
-		m.always("Run %d was interrupted; this plan goes on from where it stopped.\n\n", m.p.Unfinished)
+	if m.p.UnfinishedNote != "" {
+		m.always("%s\n\n", prose(m.p.UnfinishedNote))
 	}
 	if m.p.Reverts != nil {
 		m.always("%s\n\n", prose(rollbackTitle(m.p.Reverts)))

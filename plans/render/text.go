@@ -163,8 +163,8 @@ func (t *textWriter) head(p *plans.Plan) {
 	case plans.Rollback:
 		t.rollback(p)
 	}
-	if p.Unfinished > 0 {
-		t.prose("", fmt.Sprintf("Run %d was interrupted; this plan goes on from where it stopped.", p.Unfinished))
+	if p.UnfinishedNote != "" {
+		t.prose("", p.UnfinishedNote)
 		t.line("")
 	}
 	if len(p.Targets) > 0 {
