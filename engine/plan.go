@@ -75,8 +75,8 @@ func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, sn
 		return nil, ds
 	}
 	p := &planner{world: w, o: o, changes: map[addr.Instance]*planned{}}
-	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Unfinished: uint64(snap.Unfinished), Offline: o.Offline}
-	p.plan.UnfinishedNote = interruptedNote(snap.UnfinishedRun, p.plan)
+	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Offline: o.Offline}
+	noteInterrupted(p.plan, snap.UnfinishedRun)
 	p.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
 	for name := range w.root.vars {
 		if v, ok := o.Variables[name]; ok {

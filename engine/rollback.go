@@ -35,7 +35,7 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 		return nil, diag.Sort(ds)
 	}
 	r := &rollback{planner: &planner{world: w, o: PlanOptions{Inputs: o.Inputs, Mode: plans.Rollback}, changes: map[addr.Instance]*planned{}}, former: map[addr.Instance]*former{}}
-	r.plan = &plans.Plan{Mode: plans.Rollback, Created: e.options.Now().UTC(), Unfinished: uint64(snap.Unfinished), Reverts: &plans.Reverts{To: uint64(o.To)}}
+	r.plan = &plans.Plan{Mode: plans.Rollback, Created: e.options.Now().UTC(), Reverts: &plans.Reverts{To: uint64(o.To)}}
 	r.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
 	for _, j := range undo {
 		r.plan.Reverts.Runs = append(r.plan.Reverts.Runs, uint64(j.Run.ID))
@@ -43,7 +43,7 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if !o.ToSet && o.To == 0 && len(undo) > 0 {
 		r.plan.Reverts.To = uint64(undo[len(undo)-1].Run.ID) - 1
 	}
-	r.plan.UnfinishedNote = interruptedNote(snap.UnfinishedRun, r.plan)
+	noteInterrupted(r.plan, snap.UnfinishedRun)
 	ds = append(ds, r.make(ctx, undo)...)
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)

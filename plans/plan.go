@@ -50,8 +50,8 @@ type Plan struct {
 	// Generated are resource blocks for imports that have none. They are no part of a plan file, nor are their imports of
 	// the plan: once the blocks are in the configuration, the next plan has them.
 	Generated []Generated
-	// Unfinished names the last run when it was interrupted, and UnfinishedNote says in a sentence what this plan means for it: that
-	// it goes on, for instance. 0 and "" mean that there is none.
+	// Unfinished names a run that was interrupted and that this plan continues; 0 means none. UnfinishedNote says in a sentence what
+	// the plan means for the last run, when that was interrupted.
 	Unfinished     uint64
 	UnfinishedNote string
 	// Offline says that the plan was made from the state alone, without a look at the system. It shows what a change of the
