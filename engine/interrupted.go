@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -8,10 +9,25 @@ import (
 	"github.com/meshplan/meshplan/state"
 )
 
+// underWay reports whether the last run of a snapshot is not dead but at work, as the lock tells. A store that cannot be asked, or
+// does not answer, counts as one that nobody works on: its lock tells when it matters.
+func (e *Engine) underWay(ctx context.Context, snap *state.Snapshot) bool {
+	prober, ok := e.store.(state.Prober)
+	if !ok || snap.UnfinishedRun == nil {
+		return false
+	}
+	held, _, err := prober.Locked(ctx)
+	return err == nil && held
+}
+
 // noteInterrupted says in a plan what it means for the last run, when that did not come to its end. Only a plan that wants the
 // same goes on with it: after a destroy, a plan of the configuration makes everything again.
-func noteInterrupted(p *plans.Plan, run *state.Run) {
-	if run == nil {
+func noteInterrupted(p *plans.Plan, run *state.Run, underWay bool) {
+	switch {
+	case run == nil:
+		return
+	case underWay:
+		p.UnfinishedNote = fmt.Sprintf("Run %d of %s@%s is under way: this plan shows its work half done, and cannot be applied.", run.ID, run.Holder.User, run.Holder.Host)
 		return
 	}
 	p.UnfinishedNote = fmt.Sprintf("Run %d was interrupted.", run.ID)

@@ -43,7 +43,8 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if !o.ToSet && o.To == 0 && len(undo) > 0 {
 		r.plan.Reverts.To = uint64(undo[len(undo)-1].Run.ID) - 1
 	}
-	noteInterrupted(r.plan, snap.UnfinishedRun)
+	w.underWay = e.underWay(ctx, snap)
+	noteInterrupted(r.plan, snap.UnfinishedRun, w.underWay)
 	ds = append(ds, r.make(ctx, undo)...)
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)

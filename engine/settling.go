@@ -23,6 +23,9 @@ func (w *world) awaitSettled(ctx context.Context) {
 // nobody wait longer than the whole time.
 func (w *world) unsettled() (rest time.Duration) {
 	now := w.engine.options.Now()
+	if w.underWay {
+		return 0
+	}
 	for _, in := range w.snapshot.Unresolved {
 		rest = max(rest, w.engine.options.Settling-max(0, now.Sub(in.At)))
 	}

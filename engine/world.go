@@ -37,6 +37,7 @@ type world struct {
 	snapshot *state.Snapshot
 	offline  bool
 	applying bool // values are evaluated at their first use: all that they depend on has been applied then
+	underWay bool // another run is at work: its intents are no riddle
 	lenient  bool // what cannot be known without inputs and resources is no error
 
 	functions map[string]map[string]function.Function // by directory
