@@ -156,6 +156,7 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		return p.replace(ctx, i, rec, want, reason, forced)
 	}
 	c.Before = block.MarkSensitive(remark(before, append(priorMarks, marks...)))
+	c.Former = lostSecrets(rec, before)
 	c.After = block.MarkSensitive(remark(after, append(marks, respMarks...)))
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
 	switch {
@@ -179,6 +180,19 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 	}
 	reversal(i.res.typ, c, before, after)
 	return out, ds
+}
+
+// lostSecrets lists the recorded secrets whose values are not known: the configuration has them no more, or has others.
+func lostSecrets(rec *record, before cty.Value) (out []cty.Path) {
+	if rec == nil {
+		return nil
+	}
+	for _, s := range rec.sealed.Secrets {
+		if at, err := s.Path.Apply(before); err == nil && at.IsKnown() && at.IsNull() {
+			out = append(out, s.Path)
+		}
+	}
+	return out
 }
 
 // storedInClear reports whether a part of v is sensitive by now that the record still holds in the clear.
@@ -238,6 +252,7 @@ func (p *planner) replace(ctx context.Context, i *instance, rec *record, want de
 		return nil, ds
 	}
 	c.Before = block.MarkSensitive(remark(before, append(priorMarks, marks...)))
+	c.Former = lostSecrets(rec, before)
 	c.After = block.MarkSensitive(remark(after, append(marks, respMarks...)))
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
 	reversal(i.res.typ, c, before, after)
@@ -402,9 +417,7 @@ func (p *planner) planRemoval(ctx context.Context, i *instance, rec *record, rea
 		return nil, ds
 	}
 	c.Before = block.MarkSensitive(rec.live)
-	for _, s := range rec.sealed.Secrets {
-		c.BeforeSecret = append(c.BeforeSecret, s.Path)
-	}
+	c.Former = lostSecrets(rec, before)
 	c.Private, c.Notes, c.Restarts = resp.Private, resp.Notes, resp.Restarts
 	reversal(t, c, before, block.Null())
 	return out, ds

@@ -50,9 +50,7 @@ func (p *planner) planForget(rec *record, block *config.Removed) *planned {
 	if t := p.schemaOf(rec.Record.Provider, rec.Addr.Type); t != nil {
 		c.Before, c.After = t.Block.MarkSensitive(rec.live), t.Block.Null()
 	}
-	for _, s := range rec.sealed.Secrets {
-		c.BeforeSecret = append(c.BeforeSecret, s.Path)
-	}
+	c.Former = lostSecrets(rec, plainOf(rec.live))
 	c.Range = block.DeclRange
 	return &planned{Change: c, oldDeps: rec.DependsOn}
 }

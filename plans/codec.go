@@ -104,6 +104,7 @@ type storedChange struct {
 	Provider      string       `json:"provider"`
 	Before        []byte       `json:"before,omitempty"`
 	After         []byte       `json:"after,omitempty"`
+	Former        []storedPath `json:"former,omitempty"`
 	Replace       []storedPath `json:"replace,omitempty"`
 	CreateFirst   bool         `json:"create_first,omitempty"`
 	KeepsFirst    bool         `json:"create_before_destroy,omitempty"`
@@ -275,6 +276,12 @@ func (e *encoder) encodeChange(c *Change) (err error) {
 	}
 	if s.After, err = e.value(c.After, c.after); err != nil {
 		return err
+	}
+	for _, p := range c.Former {
+		if c.before != nil && c.before.IsSecret(p) { // read from a file: the fingerprints tell
+			continue
+		}
+		s.Former = append(s.Former, storedPath(p))
 	}
 	for _, p := range c.Replace {
 		s.Replace = append(s.Replace, storedPath(p))

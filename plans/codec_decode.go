@@ -184,6 +184,10 @@ func (d *decoder) decodeChange() (*Change, error) {
 	}
 	c.Before, c.BeforeSecret = c.before.plain(), c.before.secrets()
 	c.After, c.AfterSecret = c.after.plain(), c.after.secrets()
+	c.Former = c.before.replaced(c.after)
+	for _, p := range s.Former {
+		c.Former = append(c.Former, cty.Path(p))
+	}
 	for _, p := range s.Replace {
 		c.Replace = append(c.Replace, cty.Path(p))
 	}

@@ -139,6 +139,7 @@ func TestRoundTrip(t *testing.T) {
 	p.Outputs[0].After = cty.NullVal(cty.String)
 	for c, names := range map[*Change][2]string{p.Changes[1]: {"a", "b"}, p.Drift[0]: {"a", "a"}} {
 		c.Before, c.After, c.BeforeSecret, c.AfterSecret = withoutPassword(names[0]), withoutPassword(names[1]), password, password
+		c.Former = password // both change it
 	}
 	if d := cmp.Diff(p, got, options()); d != "" {
 		t.Errorf("round trip (-want +got):\n%s", d)

@@ -173,6 +173,9 @@ type Change struct {
 	Before, After cty.Value
 	// BeforeSecret and AfterSecret list the paths of sensitive values that a plan file does not hold.
 	BeforeSecret, AfterSecret []cty.Path
+	// Former lists the paths of secrets of Before that are null there, since neither the state nor a plan file holds them, and that
+	// differ from what comes in their place, if anything does.
+	Former []cty.Path
 	// Replace lists the attributes that force a replacement.
 	Replace []cty.Path
 	// CreateFirst says that this replacement creates the new object before it deletes the old one.

@@ -1,10 +1,12 @@
 package plans
 
 import (
+	"crypto/hmac"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/internal/sealed"
 )
@@ -33,6 +35,25 @@ func (s *storedValue) secrets() []cty.Path {
 	var out []cty.Path
 	for _, x := range s.Secrets {
 		out = append(out, x.Path)
+	}
+	return out
+}
+
+// replaced returns the paths of secrets that after does not hold at the same place, as the fingerprints tell.
+func (s *storedValue) replaced(after *storedValue) (out []cty.Path) {
+	if s == nil {
+		return nil
+	}
+	sums := map[string][]byte{}
+	if after != nil {
+		for _, x := range after.Secrets {
+			sums[diag.PathString(x.Path)] = x.Sum
+		}
+	}
+	for _, x := range s.Secrets {
+		if sum := sums[diag.PathString(x.Path)]; len(sum) == 0 || !hmac.Equal(x.Sum, sum) {
+			out = append(out, x.Path)
+		}
 	}
 	return out
 }

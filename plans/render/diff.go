@@ -33,7 +33,7 @@ const maxPart = 3
 
 // difference returns the lines of a change: everything for a creation or a deletion, what differs otherwise.
 func (b *builder) difference(c *plans.Change) []line {
-	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
+	before, after := b.before(c), b.build(c.After, c.AfterSecret)
 	d := &differ{replace: c.Replace, limit: b.limit, height: b.limit}
 	switch {
 	case c.Action == plans.Forget:

@@ -41,7 +41,7 @@ func JSON(w io.Writer, p *plans.Plan) error {
 	}
 	for _, c := range p.Changes {
 		out.ResourceChanges = append(out.ResourceChanges, b.resourceChange(c))
-		if before := b.build(c.Before, c.BeforeSecret); !before.is(null) && c.Addr.Deposed == "" {
+		if before := b.before(c); !before.is(null) && c.Addr.Deposed == "" {
 			out.PriorState.Values.RootModule.add(c, before)
 		}
 		if after := b.build(c.After, c.AfterSecret); !after.is(null) {
@@ -163,7 +163,7 @@ type jsonChange struct {
 }
 
 func (b *builder) resourceChange(c *plans.Change) jsonResourceChange {
-	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
+	before, after := b.before(c), b.build(c.After, c.AfterSecret)
 	previous := ""
 	if !c.PreviousAddr.IsZero() {
 		previous = c.PreviousAddr.Current().String()

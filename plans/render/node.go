@@ -11,6 +11,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/meshplan/meshplan/plans"
 )
 
 type kind uint8
@@ -107,6 +109,47 @@ type builder struct {
 }
 
 func newBuilder() *builder { return &builder{seed: maphash.MakeSeed(), limit: maxWhole} }
+
+// former is the text of a secret that only its record remembers: it is like no other.
+const former = "former"
+
+// before makes the tree of what a change finds.
+func (b *builder) before(c *plans.Change) *node {
+	root := b.build(c.Before, slices.Concat(c.BeforeSecret, c.Former))
+	for _, path := range c.Former {
+		if n := root.at(path); n.is(secret) {
+			n.text = former
+		}
+	}
+	return root
+}
+
+// at returns what a path leads to, or the secret that hides it; nil when there is nothing.
+func (n *node) at(path cty.Path) *node {
+	for _, step := range path {
+		if n.is(secret) {
+			return n
+		}
+		switch s := step.(type) {
+		case cty.GetAttrStep:
+			n = n.get(s.Name)
+		case cty.IndexStep:
+			switch {
+			case s.Key.Type() == cty.String:
+				n = n.get(s.Key.AsString())
+			case n.is(list):
+				i, _ := s.Key.AsBigFloat().Int64()
+				if i < 0 || int(i) >= len(n.kids) {
+					return nil
+				}
+				n = n.kids[i]
+			default:
+				return nil
+			}
+		}
+	}
+	return n
+}
 
 // build makes the tree of v. Secrets lists paths, relative to v, that are secret although v does not say so.
 func (b *builder) build(v cty.Value, secrets []cty.Path) *node {

@@ -25,7 +25,7 @@ type Difference struct {
 // named as a whole; lists of different length are named by the list. A creation or a deletion has none.
 func Differences(c *plans.Change) []Difference {
 	b := newBuilder()
-	before, after := b.build(c.Before, c.BeforeSecret), b.build(c.After, c.AfterSecret)
+	before, after := b.before(c), b.build(c.After, c.AfterSecret)
 	if !before.is(object) || !after.is(object) {
 		return nil
 	}
