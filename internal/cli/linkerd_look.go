@@ -91,7 +91,7 @@ func (l *look) checks(v cty.Value) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(l.Out, "%d checks: %.0f failed, %.0f warnings.\n", len(views), numberOf(v.GetAttr("failed")), numberOf(v.GetAttr("warnings")))
+	_, err := fmt.Fprintf(l.Out, "%s: %.0f failed, %s.\n", plural(len(views), "check"), numberOf(v.GetAttr("failed")), plural(int(numberOf(v.GetAttr("warnings"))), "warning"))
 	return err
 }
 

@@ -71,8 +71,11 @@ func (l *look) policies(all []report.Namespace) error {
 				server = "-"
 			}
 			admits := strings.Join(p.Admits, ", ")
-			if len(p.Refuses) == 0 {
+			switch {
+			case len(p.Refuses) == 0:
 				admits = "all workloads of the namespace"
+			case admits == "":
+				admits = "no workload of the namespace"
 			}
 			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", n.Name, diag.Scrub(p.Workload), p.Port, word(p.Meshed), diag.Scrub(server), p.AccessPolicy, word(p.Unauthenticated), diag.Scrub(admits))
 		}
