@@ -88,7 +88,7 @@ func (p *planner) createFirst() (ds hcl.Diagnostics) {
 		}
 		c.CreateBeforeDestroy = true
 		if rec := p.records[a]; c.Action == plans.NoOp && rec != nil && !rec.CreateFirst {
-			c.write = true
+			c.write, c.Refreshed = true, false
 		}
 		if d := p.swap(c, by == a); d != nil {
 			ds = append(ds, d)
@@ -97,7 +97,7 @@ func (p *planner) createFirst() (ds hcl.Diagnostics) {
 	for _, a := range sorted { // it is no longer asked for
 		c, rec := p.changes[a], p.records[a]
 		if c.Action == plans.NoOp && rec != nil && rec.CreateFirst && !c.CreateBeforeDestroy {
-			c.write = true
+			c.write, c.Refreshed = true, false
 		}
 	}
 	return ds

@@ -253,7 +253,9 @@ func (p *planner) importObject(ctx context.Context, w wish, prov *provider, typ 
 		return ds
 	}
 	now.Revision = rec.Revision
-	*rec = *now // in its place, as others read the table meanwhile
+	// In its place, and leaving alone what others look at meanwhile: the table, the provider, whether it was read.
+	rec.Record, rec.sealed, rec.live, rec.private, rec.imported = now.Record, now.sealed, now.live, now.private, now.imported
+	rec.unresolved, rec.unnamed, rec.relinked, rec.from, rec.marked = false, false, false, addr.Instance{}, addr.Instance{}
 	return ds
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/plans"
 	"github.com/meshplan/meshplan/state"
 )
@@ -27,7 +28,7 @@ func noteInterrupted(p *plans.Plan, run *state.Run, underWay bool) {
 	case run == nil:
 		return
 	case underWay:
-		p.UnfinishedNote = fmt.Sprintf("Run %d of %s@%s is under way: this plan shows its work half done, and cannot be applied.", run.ID, run.Holder.User, run.Holder.Host)
+		p.UnfinishedNote = fmt.Sprintf("Run %d of %s@%s is under way: this plan shows its work half done, and cannot be applied.", run.ID, diag.Scrub(run.Holder.User), diag.Scrub(run.Holder.Host))
 		return
 	}
 	p.UnfinishedNote = fmt.Sprintf("Run %d was interrupted.", run.ID)

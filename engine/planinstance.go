@@ -176,7 +176,8 @@ func (p *planner) planObject(ctx context.Context, i *instance, rec *record, want
 		c.Notes = append(c.Notes, resp.Again)
 	default:
 		c.Action = plans.NoOp
-		out.write, out.reclaim = p.mustWrite(i, rec, c), rec != nil && !rec.marked.IsZero()
+		out.write, c.Refreshed = p.mustWrite(i, rec, c)
+		out.reclaim = rec != nil && !rec.marked.IsZero()
 	}
 	reversal(i.res.typ, c, before, after)
 	return out, ds
@@ -209,19 +210,21 @@ func storedInClear(recorded sealed.Value, v cty.Value) bool {
 	return false
 }
 
-// mustWrite reports whether the record differs from what it should say although the object is as it should be.
-func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) bool {
+// mustWrite reports whether the record differs from what it should say although the object is as it should be, and whether all
+// that differs is what the provider remembers for itself.
+func (p *planner) mustWrite(i *instance, rec *record, c *plans.Change) (write, private bool) {
 	if rec == nil {
-		return false
+		return false, false
 	}
 	if !slices.Equal(rec.DependsOn, c.DependsOn) || rec.Protected != c.Protected || rec.Record.Provider != c.Provider || rec.unresolved ||
 		rec.SchemaVersion != i.res.schema.Version {
-		return true
+		return true, false
 	}
-	if rec.relinked || storedInClear(rec.sealed, c.After) {
-		return true
+	if rec.relinked || storedInClear(rec.sealed, c.After) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live)) {
+		return true, false
 	}
-	return !bytes.Equal(rec.private, rec.Private) || !same(rec.live, rec.sealed.Plain) && !p.sameButSecrets(rec, plainOf(rec.live))
+	private = !bytes.Equal(rec.private, rec.Private)
+	return private, private
 }
 
 // replace plans a new object in the place of the old one.

@@ -23,7 +23,7 @@ func TestReferenceRollout(t *testing.T) {
 	if digest(t, w.state()) != "" {
 		t.Error("plan wrote a state")
 	}
-	applied := w.must(0, "apply", "rollout.plan")
+	applied := wayUp(w)
 	contains(t, applied, applied.stdout, "Apply complete: ", " created, 0 updated, 0 replaced, 0 deleted.")
 	again := w.must(0, "apply", "rollout.plan")
 	contains(t, again, words(again.stdout+again.stderr), "run 1")
@@ -94,13 +94,14 @@ func driftAndRepair(w *workspace) {
 	}
 }
 
-// wayDown rolls everything back and checks the order in which it went.
-func wayDown(w *workspace) {
+// sequence says that whatever begins with first must be done before anything that begins with then is begun.
+type sequence struct{ first, then, why string }
+
+// inOrder runs the program and checks the order in which it went. The steps are "start ADDRESS" and "done ADDRESS".
+func inOrder(w *workspace, all []sequence, args ...string) (r result, steps []string) {
 	t := w.t
 	t.Helper()
-	var r result
-	var steps []string // "start ADDRESS" and "done ADDRESS"
-	for _, m := range w.messages(&r, "rollback", "--to", "0", "--auto-approve") {
+	for _, m := range w.messages(&r, args...) {
 		switch m.Type {
 		case "apply_start":
 			steps = append(steps, "start "+m.Hook.Resource.Addr)
@@ -111,7 +112,47 @@ func wayDown(w *workspace) {
 	if r.code != 0 {
 		t.Fatalf("%s: exit code %d\n%s", r.line, r.code, r.text())
 	}
-	for _, o := range []struct{ first, then, why string }{
+	for _, o := range all {
+		last, begin := -1, -1
+		for i, s := range steps {
+			if strings.HasPrefix(s, "done "+o.first) {
+				last = i
+			}
+			if begin < 0 && strings.HasPrefix(s, "start "+o.then) {
+				begin = i
+			}
+		}
+		if last < 0 || begin < 0 || last > begin {
+			t.Errorf("%s must be done before %s begins, for %s; it went\n%s", o.first, o.then, o.why, strings.Join(steps, "\n"))
+		}
+	}
+	return r, steps
+}
+
+// wayUp carries the saved plan out. The configuration refers from policies to Servers, and yet the permissions come first.
+func wayUp(w *workspace) result {
+	w.t.Helper()
+	applied, _ := inOrder(w, []sequence{
+		{"linkerd_trust_anchor.", "linkerd_identity_issuer.", "the anchor signs the issuer"},
+		{"linkerd_identity_issuer.", "linkerd_control_plane.", "the control plane uses the issuer"},
+		{"linkerd_crds.", "linkerd_control_plane.", "the control plane uses the definitions"},
+		{"linkerd_control_plane.", "linkerd_injection.", "the injector must answer"},
+		{"kubernetes_manifest.shop", "linkerd_injection.", "there must be something to inject"},
+		{"linkerd_injection.", "linkerd_server.", "nothing refuses plain text before there are proxies"},
+		{"linkerd_injection.", "linkerd_inbound_policy.", "nothing refuses plain text before there are proxies"},
+		{"linkerd_gate.encrypted", "linkerd_inbound_policy.", "nothing is refused before it is proved encrypted"},
+		{"linkerd_mesh_tls_authentication.", "linkerd_server.", "what permits comes before what refuses"},
+		{"linkerd_authorization_policy.", "linkerd_server.", "what permits comes before what refuses"},
+		{"linkerd_authorization_policy.", "linkerd_inbound_policy.", "what permits comes before what refuses"},
+	}, "apply", "rollout.plan")
+	return applied
+}
+
+// wayDown rolls everything back and checks the order in which it went.
+func wayDown(w *workspace) {
+	t := w.t
+	t.Helper()
+	_, steps := inOrder(w, []sequence{
 		{"linkerd_inbound_policy.shop", "linkerd_authorization_policy.callers", "what refuses goes before what permits"},
 		{"linkerd_server.payment", "linkerd_authorization_policy.payment", "what refuses goes before what permits"},
 		{`linkerd_authorization_policy.callers["userservice"]`, `linkerd_mesh_tls_authentication.callers["userservice"]`, "who refers goes before what is referred to"},
@@ -127,20 +168,7 @@ func wayDown(w *workspace) {
 		{"linkerd_mesh_tls_authentication.", "linkerd_crds.", "no object goes with its definition"},
 		{"linkerd_crds.", "kubernetes_namespace.linkerd", "contents go before their namespace"},
 		{"kubernetes_manifest.", "kubernetes_namespace.shop", "contents go before their namespace"},
-	} {
-		last, begin := -1, -1
-		for i, s := range steps {
-			if strings.HasPrefix(s, "done "+o.first) {
-				last = i
-			}
-			if begin < 0 && strings.HasPrefix(s, "start "+o.then) {
-				begin = i
-			}
-		}
-		if last < 0 || begin < 0 || last > begin {
-			t.Errorf("%s must be gone before %s begins to go, for %s; it went\n%s", o.first, o.then, o.why, strings.Join(steps, "\n"))
-		}
-	}
+	}, "rollback", "--to", "0", "--auto-approve")
 	var run struct {
 		Mode, Result string
 		Reverts      []int

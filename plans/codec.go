@@ -122,6 +122,7 @@ type storedChange struct {
 	Private       []byte       `json:"private,omitempty"`
 	PriorPrivate  []byte       `json:"prior_private,omitempty"`
 	Adopted       bool         `json:"adopted,omitempty"`
+	Refreshed     bool         `json:"refreshed,omitempty"`
 	Revision      uint64       `json:"revision,omitempty"`
 	Range         *hcl.Range   `json:"range,omitempty"`
 }
@@ -265,7 +266,7 @@ func (e *encoder) encodeHead(p *Plan) (err error) {
 func (e *encoder) encodeChange(c *Change) (err error) {
 	s := storedChange{Addr: e.address(c.Addr), Action: c.Action, Reason: c.Reason, Provider: c.Provider, CreateFirst: c.CreateFirst,
 		Protected: c.Protected, Reverse: c.Reverse.Kind, ReverseReason: c.Reverse.Reason, Notes: c.Notes, Restarts: c.Restarts,
-		Private: c.Private, PriorPrivate: c.PriorPrivate, Adopted: c.Adopted, Revision: c.Revision,
+		Private: c.Private, PriorPrivate: c.PriorPrivate, Adopted: c.Adopted, Refreshed: c.Refreshed, Revision: c.Revision,
 		KeepsFirst: c.CreateBeforeDestroy, Deposed: c.Deposed, Revives: c.Revives, Import: c.Import, Forgets: c.Forgets}
 	if !c.PreviousAddr.IsZero() {
 		at := e.address(c.PreviousAddr)

@@ -169,7 +169,7 @@ func (d *decoder) decodeChange() (*Change, error) {
 	}
 	c := &Change{Addr: a, Action: s.Action, Reason: s.Reason, Provider: s.Provider, CreateFirst: s.CreateFirst, Protected: s.Protected,
 		Reverse: Reverse{s.Reverse, s.ReverseReason}, Notes: s.Notes, Restarts: s.Restarts, Private: s.Private,
-		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Revision: s.Revision,
+		PriorPrivate: s.PriorPrivate, Adopted: s.Adopted, Refreshed: s.Refreshed, Revision: s.Revision,
 		CreateBeforeDestroy: s.KeepsFirst, Deposed: s.Deposed, Revives: s.Revives, Import: s.Import, Forgets: s.Forgets}
 	if s.Previous != nil {
 		if c.PreviousAddr, err = d.address(*s.Previous); err != nil {

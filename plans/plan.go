@@ -207,6 +207,9 @@ type Change struct {
 	Private, PriorPrivate []byte
 	// Adopted says that Before was found on the system although nothing was recorded.
 	Adopted bool
+	// Refreshed says of an object that stays as it is that its record is written all the same, and only for what the provider
+	// remembers for itself, such as the version that it has read: nothing that a reader must know.
+	Refreshed bool
 	// Revision is that of the record which Before came from; 0 when there is none. A plan is stale when it has moved.
 	Revision uint64
 	// Range is the block in the configuration; empty for what is recorded only.

@@ -62,10 +62,10 @@ func CountLine(p *plans.Plan) string {
 	return fmt.Sprintf("Plan: %d to create, %d to update, %d to replace, %d to delete.", n.Create, n.Update, n.Replace, n.Delete)
 }
 
-// recordSteps counts the records that are written although nothing happens to their objects.
+// recordSteps counts the records that are written although nothing happens to their objects, for reasons that matter to a reader.
 func recordSteps(p *plans.Plan) (n int) {
 	for _, s := range p.Steps {
-		if s.Op == plans.OpRecord {
+		if s.Op == plans.OpRecord && (s.Change < 0 || !p.Changes[s.Change].Refreshed) {
 			n++
 		}
 	}

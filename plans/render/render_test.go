@@ -298,6 +298,24 @@ func TestLongValues(t *testing.T) {
 	}
 }
 
+// TestRecordsThatAreBroughtUpToDate: a reader is told of records that change although no object does, and not of what a provider
+// only remembers for itself.
+func TestRecordsThatAreBroughtUpToDate(t *testing.T) {
+	p := &plans.Plan{Mode: plans.Normal}
+	for i := range 3 {
+		p.Changes = append(p.Changes, &plans.Change{Addr: addr.Resource{Mode: addr.Managed, Type: "memory_object", Name: "x"}.Instance(addr.IntKey(i)), Action: plans.NoOp,
+			Before: obj("name", "x"), After: obj("name", "x"), Refreshed: i > 0})
+		p.Steps = append(p.Steps, plans.Step{Change: i, Op: plans.OpRecord})
+	}
+	if out := string(renderTo(t, "text", p)); !strings.Contains(out, "No changes.\nThe next apply brings 1 record up to date") {
+		t.Errorf("one record is written anew: %s", out)
+	}
+	p.Changes[0].Refreshed = true
+	if out := string(renderTo(t, "text", p)); strings.Contains(out, "up to date") {
+		t.Errorf("nothing that matters is written: %s", out)
+	}
+}
+
 func TestTextScales(t *testing.T) {
 	p := &plans.Plan{Mode: plans.Normal}
 	for i := range 5000 {

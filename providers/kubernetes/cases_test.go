@@ -46,7 +46,7 @@ var cases = []struct {
 	{"killed after the server committed: adopted", []string{"TestLostOutcomeIsAdoptedByItsMark"}},
 	{"a wait runs out of time: recorded, and the next plan only waits", []string{"TestReadinessFailsWithThePodsOwnWords"}},
 	{"connections are reset: repeated, nothing restarts twice", []string{"TestCase30ResetsRestartNothingTwice", "TestLostAnswersAreRepeated"}},
-	{"429 is waited for, 403 fails at once and names what is missing", []string{"TestCase31PatienceAndRefusal", "TestFlowHalvesAndRecovers"}},
+	{"429 is waited for, 403 fails at once and names what is missing", []string{"TestCase31PatienceAndRefusal", "TestFlowHalvesAndRecovers", "TestReadOnlyCredentialsPlanByPrediction"}},
 	{"credentials that may not write: a predicted plan", []string{"TestReadOnlyCredentialsPlanByPrediction"}},
 	{"credentials that may not read: not absence", []string{"TestNoRightToReadIsNotAbsence"}},
 	{"a broken aggregated API: a warning; what it holds up is named", []string{"TestCase34BrokenAggregatedAPI"}},

@@ -322,6 +322,12 @@ triggers  = { config = "`+v+`" }`)
 	l.patch(deployments, l.ns, "web", `{"spec":{"paused":true}}`)
 	_, ds := l.plan(address, rec, body("3"))
 	wantError(t, ds, kube.CodeRestart, "paused")
+	l.patch(deployments, l.ns, "web", `{"spec":{"paused":false}}`)
+	before = generation()
+	l.apply(address, rec, cty.NilVal)
+	if generation() != before {
+		t.Error("removing the resource restarted the pods")
+	}
 }
 
 func TestReadinessFailsWithThePodsOwnWords(t *testing.T) {
