@@ -76,8 +76,7 @@ func (e *Engine) planOn(ctx context.Context, c *config.Config, o PlanOptions, sn
 	}
 	p := &planner{world: w, o: o, changes: map[addr.Instance]*planned{}}
 	p.plan = &plans.Plan{Mode: o.Mode, Created: e.options.Now().UTC(), Targets: o.Targets, Offline: o.Offline}
-	w.underWay = e.underWay(ctx, snap)
-	noteInterrupted(p.plan, snap.UnfinishedRun, w.underWay)
+	w.noteLastRun(ctx, p.plan)
 	p.plan.Base = plans.Base{Lineage: w.identity.Lineage, Key: w.identity.Key, Serial: snap.Serial, Config: c.Hash, Dir: c.Dir}
 	for name := range w.root.vars {
 		if v, ok := o.Variables[name]; ok {

@@ -43,8 +43,7 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	if !o.ToSet && o.To == 0 && len(undo) > 0 {
 		r.plan.Reverts.To = uint64(undo[len(undo)-1].Run.ID) - 1
 	}
-	w.underWay = e.underWay(ctx, snap)
-	noteInterrupted(r.plan, snap.UnfinishedRun, w.underWay)
+	w.noteLastRun(ctx, r.plan)
 	ds = append(ds, r.make(ctx, undo)...)
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)
@@ -57,13 +56,20 @@ func (e *Engine) Rollback(ctx context.Context, c *config.Config, o RollbackOptio
 	return r.plan, ds
 }
 
+// restores is the run whose outcome a rollback restores; 0 means the state before the first run.
+func restores(rollback *state.Run) uint64 {
+	if len(rollback.Reverts) == 0 {
+		return 0
+	}
+	return uint64(slices.Min(rollback.Reverts)) - 1
+}
+
 // unfinishedRollback says how to go on with a rollback that did not come to its end, instead of undoing what it did.
 func unfinishedRollback(run state.Run) *hcl.Diagnostic {
 	if run.Mode != plans.Rollback.String() || run.Result == state.Succeeded || len(run.Reverts) == 0 {
 		return nil
 	}
-	to := slices.Min(run.Reverts) - 1
-	return diag.Warningf(CodeUnfinishedRollback, "Rollback did not come to its end", "Run %d is a rollback that did not come to its end, and this plan undoes what it did. To go on with it instead, run \"meshplan rollback --to %d\".", run.ID, to)
+	return diag.Warningf(CodeUnfinishedRollback, "Rollback did not come to its end", "Run %d is a rollback that did not come to its end, and this plan undoes what it did. To go on with it instead, run \"meshplan rollback --to %d\".", run.ID, restores(&run))
 }
 
 // runsToUndo returns the journals of the runs to undo, newest first.

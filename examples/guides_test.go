@@ -3,7 +3,6 @@ package examples
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,8 +14,6 @@ import (
 	"github.com/meshplan/meshplan/internal/docs"
 	"github.com/meshplan/meshplan/internal/testenv"
 )
-
-var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
 // reading is what a reader does with a guide beside typing what it says.
 type reading struct {
@@ -127,18 +124,19 @@ func (w *workspace) follow(t *testing.T, r reading) {
 		t.Fatalf("there is no guide %q", r.guide)
 	}
 	seen, blocks := map[string]int{}, 0
-	for _, m := range fenced.FindAllStringSubmatch(guides[i].Text, -1) {
-		if m[1] == "hcl" {
+	fences, _ := guides[i].Fences()
+	for _, f := range fences {
+		if f.Language == "hcl" {
 			if blocks >= len(r.blocks) {
-				t.Fatalf("%s: what becomes of this block?\n%s", r.guide, m[2])
+				t.Fatalf("%s: what becomes of this block?\n%s", r.guide, f.Text)
 			}
 			if name := r.blocks[blocks]; name != "" {
-				w.write(name, m[2])
+				w.write(name, f.Text)
 			}
 			blocks++
 			continue
 		}
-		for line := range strings.Lines(m[2]) {
+		for line := range strings.Lines(f.Text) {
 			line, _, _ = strings.Cut(line, " #")
 			args := strings.TrimPrefix(strings.TrimSpace(line), "meshplan ")
 			key := args

@@ -100,10 +100,17 @@ type Snapshot struct {
 	Outputs map[string]Output
 	// Unresolved lists intents whose outcome is unknown, oldest first.
 	Unresolved []Intent
-	// Unfinished is the last run when it has not finished: it is under way, or was killed; 0 otherwise.
-	Unfinished RunID
-	// UnfinishedRun is what was recorded of that run when it began; nil when there is none. The caller must not change it.
+	// UnfinishedRun is the last run as it began, when it has not finished: it is under way, or was killed; nil otherwise. The caller
+	// must not change it.
 	UnfinishedRun *Run
+}
+
+// Unfinished is the ID of UnfinishedRun; 0 when there is none.
+func (s *Snapshot) Unfinished() RunID {
+	if s.UnfinishedRun == nil {
+		return 0
+	}
+	return s.UnfinishedRun.ID
 }
 
 // Record is what is known of one instance. Its stored form is in codec.go.

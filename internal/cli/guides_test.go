@@ -16,10 +16,7 @@ import (
 	"github.com/meshplan/meshplan/internal/docs"
 )
 
-var (
-	fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
-	inline = regexp.MustCompile("`(meshplan [^`…]+)`")
-)
+var inline = regexp.MustCompile("`(meshplan [^`…]+)`")
 
 // TestGuides holds the guides to what the program can do: every command with its flags is one, and every block of
 // configuration is valid, without a warning.
@@ -31,19 +28,20 @@ func TestGuides(t *testing.T) {
 	for _, g := range guides {
 		t.Run(g.Name, func(t *testing.T) {
 			commands, blocks := 0, 0
-			for _, m := range fenced.FindAllStringSubmatch(g.Text, -1) {
-				switch m[1] {
+			fences, prose := g.Fences()
+			for _, f := range fences {
+				switch f.Language {
 				case "sh":
-					for l := range strings.Lines(m[2]) {
+					for l := range strings.Lines(f.Text) {
 						checkCommand(t, l)
 						commands++
 					}
 				case "hcl":
 					blocks++
-					checkExample(t, m[2])
+					checkExample(t, f.Text)
 				}
 			}
-			for _, m := range inline.FindAllStringSubmatch(fenced.ReplaceAllString(g.Text, ""), -1) {
+			for _, m := range inline.FindAllStringSubmatch(prose, -1) {
 				checkCommand(t, m[1])
 				commands++
 			}

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -15,6 +16,22 @@ type Guide struct {
 	Name  string // as in `meshplan help guide-NAME`
 	Title string
 	Text  string // Markdown, the title included
+}
+
+// Fence is a fenced block of a guide.
+type Fence struct {
+	Language string // such as hcl, or sh for commands
+	Text     string
+}
+
+var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// Fences returns the fenced blocks of the guide in their order, and the text without them.
+func (g Guide) Fences() (blocks []Fence, rest string) {
+	for _, m := range fenced.FindAllStringSubmatch(g.Text, -1) {
+		blocks = append(blocks, Fence{m[1], m[2]})
+	}
+	return blocks, fenced.ReplaceAllString(g.Text, "")
 }
 
 // Guides returns the guides by name.

@@ -29,11 +29,9 @@ func (m *Manifests) Inspect(owner providers.Owner, u *unstructured.Unstructured)
 	}
 	ds := lint.Object(u)
 	if owner.Address.Type != "kubernetes_manifest" { // who uses a chart has not written the object and cannot add the word
-		for i, d := range ds {
-			if diag.CodeOf(d) == lint.CodeSilentDeny && d.Severity == hcl.DiagError {
-				warning := *d
-				warning.Severity = hcl.DiagWarning
-				ds[i] = &warning
+		for _, d := range ds {
+			if diag.CodeOf(d) == lint.CodeSilentDeny {
+				d.Severity = hcl.DiagWarning
 			}
 		}
 	}

@@ -153,7 +153,7 @@ func TestEmptyFileIsNoState(t *testing.T) {
 		t.Errorf("Snapshot = %+v", snap)
 	}
 	begin(t, lock(t, s))
-	if snap := snapshot(t, s); snap.Unfinished != 1 {
+	if snap := snapshot(t, s); snap.Unfinished() != 1 {
 		t.Errorf("Snapshot = %+v", snap)
 	}
 }

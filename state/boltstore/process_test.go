@@ -55,7 +55,7 @@ func TestKilled(t *testing.T) {
 	}
 	session := lock(t, s) // the lock went with the process
 	begin(t, session)
-	if snap := snapshot(t, s); snap.Unfinished == 0 {
+	if snap := snapshot(t, s); snap.Unfinished() == 0 {
 		t.Error("the run that has just begun is not unfinished")
 	}
 	runs, err := s.Runs(ctx)
@@ -69,8 +69,8 @@ func TestKilled(t *testing.T) {
 
 func checkKilled(t *testing.T, s *Store, round int, run state.RunID, intended, recorded map[int]bool) {
 	snap := snapshot(t, s)
-	if snap.Unfinished != run {
-		t.Errorf("round %d: run %d is unfinished, want %d", round, snap.Unfinished, run)
+	if snap.Unfinished() != run {
+		t.Errorf("round %d: run %d is unfinished, want %d", round, snap.Unfinished(), run)
 	}
 	j, err := s.Journal(ctx, run)
 	ok(t, err)

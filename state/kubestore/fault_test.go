@@ -74,8 +74,8 @@ func TestTrouble(t *testing.T) {
 	}
 	snap, err := s.Snapshot(ctx)
 	ok(t, err)
-	if len(snap.Records) != n || len(snap.Unresolved) != 0 || snap.Unfinished != 0 {
-		t.Errorf("%d records, %d unresolved, unfinished %d", len(snap.Records), len(snap.Unresolved), snap.Unfinished)
+	if len(snap.Records) != n || len(snap.Unresolved) != 0 || snap.Unfinished() != 0 {
+		t.Errorf("%d records, %d unresolved, unfinished %d", len(snap.Records), len(snap.Unresolved), snap.Unfinished())
 	}
 	if j, err := s.Journal(ctx, 1); err != nil || len(j.Steps) != n {
 		t.Errorf("journal: %v, %v", j, err)
@@ -126,7 +126,7 @@ func TestLost(t *testing.T) {
 		t.Errorf("the lock of the next holder: %v, %+v, %v", held, by, err)
 	}
 	w2 := begin(t, second)
-	if snap, err := other.Snapshot(ctx); err != nil || len(snap.Unresolved) != 2 || snap.Unfinished != 2 {
+	if snap, err := other.Snapshot(ctx); err != nil || len(snap.Unresolved) != 2 || snap.Unfinished() != 2 {
 		t.Errorf("what is left: %+v, %v", snap, err)
 	}
 	ok(t, w2.Finish(state.Finish{Result: state.Succeeded}))

@@ -102,7 +102,7 @@ func (r *rawSnapshot) decode() (*state.Snapshot, error) {
 			return nil, fmt.Errorf("last run: %w", err)
 		}
 		if run.Result == state.Running {
-			s.Unfinished, s.UnfinishedRun = run.ID, run
+			s.UnfinishedRun = run
 		}
 	}
 	return s, nil

@@ -60,7 +60,7 @@ func lockAfterAbandon(t *testing.T, h Harness) {
 	if err := w.Record(state.Outcome{Step: 0, Addr: At(0), After: Record(At(0), "late")}); err == nil {
 		t.Error("the session that was abandoned wrote after the next had begun")
 	}
-	if snap := f.snapshot(); len(snap.Unresolved) != 1 || snap.Unfinished != 1 || len(snap.Records) != 0 {
+	if snap := f.snapshot(); len(snap.Unresolved) != 1 || snap.Unfinished() != 1 || len(snap.Records) != 0 {
 		t.Errorf("after the kill: %+v", snap)
 	}
 	f.ok(next.Unlock())
@@ -133,7 +133,7 @@ func killedAnywhere(t *testing.T, h Harness) {
 				k, _ := r.Addr.Key.Int()
 				values = append(values, fmt.Sprintf("%d=%s", k, r.Value))
 			}
-			if got := fmt.Sprint(values, len(snap.Unresolved), snap.Unfinished, len(snap.Outputs)); got != want[n] {
+			if got := fmt.Sprint(values, len(snap.Unresolved), snap.Unfinished(), len(snap.Outputs)); got != want[n] {
 				t.Errorf("killed after %d calls, the state is %s, want %s", n, got, want[n])
 			}
 			next, err := f.store.Lock(ctx, someone, h.Patience)
@@ -162,7 +162,7 @@ func killedAnywhere(t *testing.T, h Harness) {
 			if err != nil || n > 2 && n < len(calls) && runs[0].Result != state.Interrupted {
 				t.Errorf("killed after %d calls, the runs are %+v, %v", n, runs, err)
 			}
-			if snap, err := f.store.Snapshot(ctx); err != nil || len(snap.Unresolved) != 0 || snap.Unfinished != 0 {
+			if snap, err := f.store.Snapshot(ctx); err != nil || len(snap.Unresolved) != 0 || snap.Unfinished() != 0 {
 				t.Errorf("killed after %d calls, the next run leaves %+v, %v", n, snap, err)
 			}
 		})

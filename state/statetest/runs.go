@@ -44,7 +44,7 @@ func wholeRun(t *testing.T, h Harness) {
 	}
 	f.ok(w.Intend(state.Intent{Step: 0, Addr: At(0), Op: "create", Planned: []byte("p"), Provider: "kubernetes"}))
 	f.ok(w.Checkpoint(0, Record(At(0), "half")))
-	if snap := f.snapshot(); len(snap.Unresolved) != 1 || snap.Unfinished != 2 || string(snap.Records[0].Value) != "half" {
+	if snap := f.snapshot(); len(snap.Unresolved) != 1 || snap.Unfinished() != 2 || string(snap.Records[0].Value) != "half" {
 		t.Errorf("after Checkpoint: %+v", snap)
 	}
 	f.ok(w.Record(state.Outcome{Step: 0, Addr: At(0), After: Record(At(0), "full")}))
@@ -118,7 +118,7 @@ func interruptedRun(t *testing.T, h Harness) {
 	}
 	f.ok(second.Finish(state.Finish{Result: state.Succeeded}))
 	f.ok(session.Edit(nil, []addr.Instance{At(2)}))
-	if snap := f.snapshot(); len(snap.Unresolved) != 0 || snap.Unfinished != 0 {
+	if snap := f.snapshot(); len(snap.Unresolved) != 0 || snap.Unfinished() != 0 {
 		t.Errorf("after Edit: %+v", snap)
 	}
 }

@@ -170,7 +170,7 @@ func cni(f *facts) (out []string) {
 	if c := f.settings(); c == nil || !c.CNIEnabled {
 		return f.skip()
 	}
-	sets := f.list(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}, kube.ListOptions{Labels: "linkerd.io/cni-resource=true"})
+	sets := f.list(daemonSet, kube.ListOptions{Labels: labelCNI + "=true"})
 	if len(sets) == 0 && len(f.warnings) == 0 {
 		return problem("the control plane is set up for the CNI plugin, but there is no DaemonSet with the label linkerd.io/cni-resource=true")
 	}
