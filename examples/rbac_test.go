@@ -168,7 +168,7 @@ func TestRightsOfTheRollout(t *testing.T) {
 		"get pods/portforward": "a plan asks the proxies who calls where it may; it is an estimate",
 		"list secrets":         "Secrets are read one by one where they may not be listed",
 	}, join(gateway, drifted, map[string]string{
-		"list networkpolicies": injects, "list cronjobs": injects, "list jobs": injects, "list namespaces": inspects,
+		"list networkpolicies": injects, "list cronjobs": injects, "list jobs": injects, "list namespaces": inspects, "list events": inspects,
 	}))
 	watcher.judge(t, nil, join(drifted, gateway, map[string]string{
 		"get clusterroles": "listed; one is read when it has changed", "get clusterrolebindings": "listed; one is read when it has changed",

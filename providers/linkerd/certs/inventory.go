@@ -148,7 +148,7 @@ func (i *inventory) anchors() pki.Bundle {
 	return b
 }
 
-// issuer adds the identity issuer, judged against what proxies trust.
+// issuer adds the identity issuer, judged against what proxies trust and by what the identity controller says of it.
 func (i *inventory) issuer(roots pki.Bundle) {
 	r := secretRef(i.env.Namespace(), IssuerName)
 	u := i.get("identity issuer", KindIssuer, r)
@@ -169,6 +169,7 @@ func (i *inventory) issuer(roots pki.Bundle) {
 	if _, ds := pairIn(u, l); ds.HasErrors() {
 		e.Findings = append(e.Findings, pki.Finding{Code: CodeCertificate, Detail: ds[0].Detail})
 	}
+	e.Findings = append(e.Findings, i.refusal()...)
 	i.entries = append(i.entries, e)
 }
 

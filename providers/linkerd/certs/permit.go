@@ -25,8 +25,18 @@ func InventoryRights(purpose providers.Purpose, e env.Env) []providers.Right {
 		extension = append(extension, w.Secret)
 		out = append(out, providers.Right{For: purpose, Group: w.Configuration.Group, Kind: w.Configuration.Kind, Names: []string{w.Configuration.Name}, Verbs: []string{"get"}, Why: why})
 	}
-	return append(out, kube.ReadRight(purpose, "get", "", "secrets", e.Namespace(), why, secrets...),
+	return append(append(out, RefusalRights(purpose, e)...),
+		kube.ReadRight(purpose, "get", "", "secrets", e.Namespace(), why, secrets...),
 		kube.ReadRight(purpose, "get", "", "secrets", "linkerd-viz", why, extension...))
+}
+
+// RefusalRights says what finding out needs whether the identity controller takes the issuer.
+func RefusalRights(purpose providers.Purpose, e env.Env) []providers.Right {
+	const why = "see whether the identity controller takes the issuer"
+	pods := kube.ReadRight(purpose, "list", "", "pods", e.Namespace(), why)
+	config := kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), why, configRef("").Name)
+	pods.Rare, config.Rare = true, true // only once it has said something
+	return []providers.Right{kube.ReadRight(purpose, "list", "", "events", e.Namespace(), why), pods, config}
 }
 
 // Permit implements providers.Permitter.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
@@ -15,13 +14,8 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
-// The reasons of events that the identity controller writes about its issuer.
-const (
-	eventUpdated   = "IssuerUpdated"
-	eventSkipped   = "IssuerUpdateSkipped"
-	eventInvalid   = "IssuerValidationFailed"
-	reloadInterval = 2 * time.Second
-)
+// reloadInterval is how often the identity controller is asked whether it uses a new issuer.
+const reloadInterval = 2 * time.Second
 
 // identity is the identity controller as it was before a new issuer was written: its pods and how often it had spoken of
 // its issuer. What is new against it was said about the new issuer; no clock is compared.
@@ -64,40 +58,17 @@ func watchIdentity(ctx context.Context, c *kube.Cluster, namespace string) (*ide
 }
 
 func (i *identity) running(ctx context.Context) ([]*unstructured.Unstructured, hcl.Diagnostics) {
-	pods, err := i.cluster.List(ctx, podGVK(), kube.ListOptions{Namespace: i.namespace, Labels: labelComponent + "=identity"})
+	pods, err := identityPods(ctx, i.cluster, i.namespace)
 	if err != nil {
 		return nil, i.cluster.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Pod", Namespace: i.namespace})
 	}
 	return pods, nil
 }
 
-// remark is what the controller said about its issuer, and how often.
-type remark struct {
-	uid, reason, message string
-	count                int64
-}
-
 func (i *identity) said(ctx context.Context) ([]remark, hcl.Diagnostics) {
-	list, err := i.cluster.List(ctx, schema.GroupVersionKind{Version: "v1", Kind: "Event"},
-		kube.ListOptions{Namespace: i.namespace, Fields: "involvedObject.name=" + identityName})
+	out, err := remarks(ctx, i.cluster, i.namespace)
 	if err != nil {
 		return nil, i.cluster.Diagnose(err, "list", kube.Ref{Version: "v1", Kind: "Event", Namespace: i.namespace})
-	}
-	var out []remark
-	for _, e := range list {
-		r := remark{uid: string(e.GetUID()), count: 1}
-		r.reason, _, _ = unstructured.NestedString(e.Object, "reason")
-		r.message, _, _ = unstructured.NestedString(e.Object, "message")
-		if n, found, _ := unstructured.NestedInt64(e.Object, "count"); found && n > 0 {
-			r.count = n
-		}
-		if n, found, _ := unstructured.NestedInt64(e.Object, "series", "count"); found {
-			r.count = max(r.count, n)
-		}
-		switch r.reason {
-		case eventUpdated, eventSkipped, eventInvalid:
-			out = append(out, r)
-		}
 	}
 	return out, nil
 }

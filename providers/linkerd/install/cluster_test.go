@@ -26,6 +26,7 @@ import (
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/linkerdtest"
+	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 // charts is the directory of the example's charts.
@@ -146,6 +147,15 @@ func TestControlPlaneIsInstalledProvedAndUnchangedAfterwards(t *testing.T) {
 		t.Errorf("there are %d keys, want those of anchor, issuer and three webhooks", len(keys))
 	}
 	r.mustBeSecret(keys)
+	// The policy controller reads keys in PKCS#8 only.
+	validator, err := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(r.namespace).Get(t.Context(), "linkerd-policy-validator-k8s-tls", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _, _ := unstructured.NestedStringMap(validator.Object, "data")
+	if key, err := base64.StdEncoding.DecodeString(data["tls.key"]); err != nil || !strings.HasPrefix(string(key), "-----BEGIN PRIVATE KEY-----") {
+		t.Errorf("the policy validator's key is no PKCS#8 (%v)", err)
+	}
 	r.control.Offline = true
 	if plan, ds := r.control.Plan(t, controlConfig); ds.HasErrors() || !linkerdtest.Recorded(plan.Planned).RawEquals(r.control.Value) {
 		t.Errorf("without the network the plan is not empty: %s%s", linkerdtest.Text(ds), linkerdtest.Difference(r.control.Value, linkerdtest.Recorded(plan.Planned)))
@@ -406,6 +416,15 @@ func TestPlanRefusesWhatWouldFailLater(t *testing.T) {
 		_, ds := r.control.Plan(t, controlConfig+`high_availability = true`)
 		if nodes := nodeCount(t); has(ds, install.CodeHighAvailability) != (nodes < 3) {
 			t.Errorf("with %d nodes the plan says: %s", nodes, linkerdtest.Text(ds))
+		}
+	})
+	t.Run("nobody may read metrics", func(t *testing.T) {
+		_, ds := r.control.Plan(t, controlConfig+`default_inbound_policy = "deny"`)
+		if !has(ds, metrics.CodeDenied) || ds.HasErrors() {
+			t.Errorf("the plan says: %s", linkerdtest.Text(ds))
+		}
+		if _, ds := r.control.Plan(t, controlConfig+`default_inbound_policy = "all-authenticated"`); has(ds, metrics.CodeDenied) {
+			t.Errorf("with a policy that admits the mesh it says: %s", linkerdtest.Text(ds))
 		}
 	})
 	t.Run("networks that leave pods out", func(t *testing.T) {

@@ -82,14 +82,13 @@ func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 	issuer := kube.ReadRight(providers.ForPlan, "get", "", "secrets", ns, "see whether an anchor that leaves the bundle is still needed", certs.IssuerName)
 	plugin := kube.ReadRight(providers.ForPlan, "list", "apps", "daemonsets", kube.AnyNamespace, "see whether the CNI plugin is there")
 	issuer.Rare, plugin.Rare = true, true // only when an anchor leaves, or with the plugin
-	out := []providers.Right{
+	out := append(certs.RefusalRights(providers.ForDrift, t.env),
 		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", why, t.namespace(req.Config)),
 		kube.ReadRight(providers.ForPlan, "list", "", "nodes", "", why),
 		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", ns, "see which release runs and what proxies trust", configName, certs.TrustRootsName),
 		kube.ReadRight(providers.ForPlan, "list", "", "pods", kube.AnyNamespace, "see which proxies depend on it"),
 		definitionsRight("see whether the definitions are older", "servers.policy.linkerd.io"),
-		issuer, plugin,
-	}
+		issuer, plugin)
 	if schema.True(req.Config.GetAttr("probe_injector")) && !req.Deleting {
 		probed := kube.ReadRight(providers.ForApply, "create", "", "pods", schema.Text(req.Config.GetAttr("probe_namespace")), "ask the injector by dry run")
 		if probed.Namespace == "" {

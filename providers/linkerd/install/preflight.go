@@ -17,6 +17,7 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
+	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 // preflight looks, with three reads, for what would make the control plane fail after it was applied. It runs only
@@ -25,6 +26,9 @@ func (t *controlPlane) preflight(ctx context.Context, req providers.PlanRequest,
 	notes, ds = t.versions(ctx, req, planned)
 	ds = append(ds, t.definitionsBehind(ctx, planned, c.Version())...)
 	ds = append(ds, t.anchorsNeeded(ctx, planned)...)
+	if d := metrics.Denied("the control plane", schema.Text(planned.GetAttr("default_inbound_policy"))); d != nil {
+		ds = append(ds, diag.At(d, cty.GetAttrPath("default_inbound_policy")))
+	}
 	if usesCNI(planned) {
 		ds = append(ds, t.pluginPlanned(ctx, planned)...)
 	} else {

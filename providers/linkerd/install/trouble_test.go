@@ -3,6 +3,7 @@ package install_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,13 +12,16 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/testenv"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
+	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
 	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/linkerdtest"
 )
@@ -144,6 +148,87 @@ func (r *rollout) inspect(words string) {
 	if got, _ := certs.Inspect(r.Context(), r.env, providers.InspectRequest{}, time.Now().Add(400*day)); len(got.Findings) > 0 {
 		r.Error("where no control plane is recorded, its certificates are judged")
 	}
+}
+
+// TestAnIssuerThatIsRefusedIsFoundUntilItIsMended: somebody puts an issuer there that no anchor has signed. The identity
+// controller says so; certificates, checks and drift pass it on, with what becomes of the proxies, until the issuer is good again.
+func TestAnIssuerThatIsRefusedIsFoundUntilItIsMended(t *testing.T) {
+	r := newRollout(t)
+	defer r.remove()
+	r.install(controlConfig)
+	stranger, err := pki.NewAnchor(pki.Request{CommonName: "stranger", Now: time.Now(), Validity: 400 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, err := pki.NewIssuer(stranger, pki.Request{CommonName: "identity." + r.namespace + ".cluster.local", Now: time.Now(), Validity: 200 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := wrong.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(r.namespace)
+	good, err := secrets.Get(t.Context(), certs.IssuerName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(data map[string]any) {
+		t.Helper()
+		patch, err := json.Marshal(map[string]any{"data": data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := secrets.Patch(t.Context(), certs.IssuerName, "application/merge-patch+json", patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// refusals are the findings of the inventory, which certificates, checks and drift show.
+	refusals := func() (out []string) {
+		t.Helper()
+		entries, ds := certs.Inventory(t.Context(), r.env.Cluster(), r.env, time.Now(), 0)
+		if ds.HasErrors() {
+			t.Fatal(linkerdtest.Text(ds))
+		}
+		for _, e := range entries {
+			for _, f := range e.Findings {
+				if f.Code == certs.CodeIssuerRefused {
+					out = append(out, f.Detail)
+				}
+			}
+		}
+		return out
+	}
+	eventually := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %q", what, refusals())
+			}
+		}
+	}
+	if got := refusals(); len(got) > 0 {
+		t.Fatalf("a good issuer is refused: %q", got)
+	}
+	encode := base64.StdEncoding.EncodeToString
+	write(map[string]any{"tls.crt": encode(wrong.CertificatePEM()), "tls.key": encode(key)})
+	eventually("the refusal is not found", func() bool { return len(refusals()) == 1 })
+	if got := refusals()[0]; !strings.Contains(got, "IssuerUpdateSkipped") || !strings.Contains(got, "no proxy gets a certificate, and the last ones end within 24h0m0s") {
+		t.Errorf("the finding says %q", got)
+	}
+	found := false
+	for _, c := range r.checkList(t, ``) {
+		found = found || c.GetAttr("status").AsString() == "error" && strings.Contains(c.GetAttr("message").AsString(), "IssuerUpdateSkipped")
+	}
+	if !found {
+		t.Error("no check says it")
+	}
+	data, _, _ := unstructured.NestedMap(good.Object, "data")
+	write(data)
+	// The controller loads what it has already without a word, and a rotation makes it speak.
+	r.issuer.Apply(t, issuerConfig+"rotate = \"mended\"\n")
+	eventually("the refusal stays", func() bool { return len(refusals()) == 0 })
+	r.mustBeSecret([][]byte{key})
 }
 
 // TestOlderServerReadBackWithDefaultsIsNoChange writes a Server in a version that is served but not stored; the server

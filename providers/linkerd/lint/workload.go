@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
+	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 const (
@@ -54,7 +55,7 @@ func (l *list) pod(pod map[string]any) {
 	skipped := portList(annotations[configPrefix+"skip-inbound-ports"])
 	opaque, said := annotations[configPrefix+"opaque-ports"]
 	if !said {
-		opaque = "25,587,3306,4444,5432,6379,9300,11211"
+		opaque = mesh.DefaultOpaque
 	}
 	for _, c := range sliceAt(mapAt(pod, "spec"), "containers") {
 		container, _ := c.(map[string]any)
@@ -65,21 +66,11 @@ func (l *list) pod(pod map[string]any) {
 			if covers(skipped, number) {
 				l.warn(CodeSkippedPort, "Port bypasses the proxy", "container %v declares port %d, and skip-inbound-ports takes it past the proxy: no mTLS, no policy and no metrics there. If its protocol is the reason, write opaque-ports instead.", container["name"], number)
 			}
-			if first := speaksFirst(name); first != "" && wants(mapAt(meta, "annotations")) && !covers(portList(opaque), number) && !slices.Contains(strings.Split(opaque, ","), name) {
+			if first := mesh.SpeaksFirst(name); first != "" && wants(mapAt(meta, "annotations")) && !covers(portList(opaque), number) && !slices.Contains(strings.Split(opaque, ","), name) {
 				l.warn(CodeOpaquePort, "Server speaks first", "container %v declares port %d (%s): with %s the server speaks first, so protocol detection holds each connection up for ten seconds. Add %d to %sopaque-ports on the pods and on the Service.", container["name"], number, name, first, number, configPrefix)
 			}
 		}
 	}
-}
-
-// speaksFirst names a protocol in which the server speaks first, by the name of a port.
-func speaksFirst(name string) string {
-	for _, p := range []string{"mysql", "smtp", "postgres", "ftp", "imap", "pop3", "redis"} {
-		if strings.HasPrefix(name, p) {
-			return p
-		}
-	}
-	return ""
 }
 
 func wants(annotations map[string]any) bool {
@@ -103,6 +94,13 @@ func (l *list) settings(annotations map[string]string, onNamespace bool) {
 		if err := mesh.CheckSetting(key, annotations[key], onNamespace); err != nil {
 			l.warn(CodeSetting, "Proxy setting is ignored", "%s.", strings.TrimSuffix(fmt.Sprint(err), "."))
 		}
+	}
+	where := "these pods"
+	if onNamespace {
+		where = "this namespace"
+	}
+	if d := metrics.Denied(where, annotations[configPrefix+"default-inbound-policy"]); d != nil {
+		l.warn(metrics.CodeDenied, d.Summary, "%s", d.Detail)
 	}
 }
 

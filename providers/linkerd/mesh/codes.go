@@ -31,6 +31,8 @@ const (
 	CodeNetworkPolicy diag.Code = "linkerd.injection.network-policy"
 	// CodeOpaque: a Service and the pods behind it disagree about whether a port is opaque.
 	CodeOpaque diag.Code = "linkerd.injection.opaque-mismatch"
+	// CodeSpeaksFirst: a Service has a port on which the server speaks first and clients would try to detect the protocol.
+	CodeSpeaksFirst diag.Code = "linkerd.injection.server-speaks-first"
 	// CodeEndlessJob: the proxy of a Job's pods would keep the Job from completing.
 	CodeEndlessJob diag.Code = "linkerd.injection.endless-job"
 	// CodeCheckpoint: progress could not be recorded, so that the step stopped.

@@ -65,7 +65,7 @@ func (t injection) look(ctx context.Context, s spec, before *spec) (*scene, erro
 	if err != nil {
 		return nil, err
 	}
-	observed, err := Observe(ctx, t.env.Cluster(), s.namespace)
+	observed, err := observe(ctx, t.env.Cluster(), s.namespace, slices.Concat(s.workloads, dropped(before, &s)))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -51,17 +52,51 @@ func jobsOf(ctx context.Context, c Lister, namespace string) ([]job, error) {
 	return out, nil
 }
 
+// cronJob is the kind of workloads whose pods come with their next run: what is written on its template restarts nothing.
+const cronJob = "CronJob"
+
+func isCronJob(name string) bool { return strings.HasPrefix(name, "cronjob/") }
+
+// addCronJobs adds the CronJobs of the namespace to an observation, with one LIST, when any workload that is named is one. They have no
+// pods of their own: the Jobs that they made run to their end as they are.
+func (o *Observation) addCronJobs(ctx context.Context, c Lister, namespace string, named []string) error {
+	if !slices.ContainsFunc(named, isCronJob) {
+		return nil
+	}
+	all, err := List[batchv1.CronJob](ctx, c, batchv1.SchemeGroupVersion.WithKind(cronJob), namespace)
+	if err != nil {
+		return err
+	}
+	for _, j := range all {
+		w := newWorkload(cronJob, &j.ObjectMeta, &j.Spec.JobTemplate.Spec.Template, nil)
+		w.Ref.Group, w.Settled = batchv1.GroupName, true
+		o.Workloads = append(o.Workloads, w)
+	}
+	slices.SortFunc(o.Workloads, func(a, b *Workload) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// namedJobs are the CronJobs that a configuration names, as far as their templates are about to change.
+func (s *scene) namedJobs() (out []job) {
+	for i := range s.states {
+		if st := &s.states[i]; st.Ref.Kind == cronJob && st.Restart != "" {
+			out = append(out, job{st.Name, &st.Template, false})
+		}
+	}
+	return out
+}
+
 func ended(j *batchv1.Job) bool {
 	return slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
 	})
 }
 
-// jobs says what the injection of a namespace means for its Jobs. It is pure.
+// jobs says what the injection means for Jobs. It is pure.
 func (s *scene) jobs(all []job) (notes []string, ds hcl.Diagnostics) {
 	var later, running, endless []string
 	for _, j := range all {
-		if reason := OptOut(j.Template, false); reason != "" {
+		if reason := OptOut(j.Template, s.spec.workloads != nil); reason != "" {
 			notes = append(notes, fmt.Sprintf("leaves %s alone: %s", j.Name, reason))
 			continue
 		}

@@ -62,6 +62,10 @@ func TestJudge(t *testing.T) {
 			p.Spec.InitContainers = p.Spec.InitContainers[:1]
 			p.Status.ContainerStatuses, p.Status.InitContainerStatuses = p.Status.InitContainerStatuses, nil
 		}, "", ""},
+		{"an annotation of the injector and no proxy", func(p *corev1.Pod, _ *Want) {
+			p.Spec.InitContainers = nil
+			p.Annotations["config.linkerd.io/opaque-ports"] = "25,587,3306"
+		}, "no proxy", ""},
 		{"no proxy", func(p *corev1.Pod, _ *Want) { p.Spec.InitContainers = nil }, "no proxy", ""},
 		{"another control plane", func(p *corev1.Pod, _ *Want) { p.Labels[controlPlaneLabel] = "linkerd-2" }, `"linkerd-2"`, ""},
 		{"an old version", func(p *corev1.Pod, _ *Want) { p.Spec.InitContainers[1].Image = "proxy:edge-26.7.1" }, "edge-26.7.1, not edge-26.8.3", ""},

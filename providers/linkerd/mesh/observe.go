@@ -107,6 +107,15 @@ func Observe(ctx context.Context, c Lister, namespace string) (*Observation, err
 	return o, nil
 }
 
+// observe reads what an injection is about: its namespace, and the CronJobs that it names.
+func observe(ctx context.Context, c Lister, namespace string, named []string) (*Observation, error) {
+	o, err := Observe(ctx, c, namespace)
+	if err != nil || o.Namespace == nil {
+		return o, err
+	}
+	return o, o.addCronJobs(ctx, c, namespace, named)
+}
+
 func deployments(ctx context.Context, c Lister, namespace string, pods map[types.UID][]*corev1.Pod) ([]*Workload, error) {
 	found, err := List[appsv1.Deployment](ctx, c, appsv1.SchemeGroupVersion.WithKind("Deployment"), namespace)
 	if err != nil || len(found) == 0 {

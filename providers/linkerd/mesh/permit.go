@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -61,6 +62,10 @@ func (t injection) Permit(_ context.Context, req providers.PermitRequest) ([]pro
 			annotate.Names = []string{ns}
 		}
 		out = append(out, annotate)
+	}
+	if slices.ContainsFunc(schema.Texts(whole), isCronJob) {
+		out = append(out, kube.ReadRight(providers.ForDrift, "list", "batch", "cronjobs", in, "see the CronJobs that are named"),
+			kube.ReadRight(providers.ForApply, "patch", "batch", "cronjobs", in, "annotate the templates of CronJobs"))
 	}
 	for _, resource := range []string{"deployments", "statefulsets", "daemonsets"} {
 		out = append(out, kube.ReadRight(providers.ForApply, "patch", "apps", resource, in, "restart the workloads"))

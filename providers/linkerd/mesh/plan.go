@@ -10,7 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 // Plan implements providers.ResourceType.
@@ -65,14 +67,20 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 		}
 		ds = append(ds, n.problems(scene.states)...)
 	}
+	if changed {
+		if d := metrics.Denied(fmt.Sprintf("namespace %q", s.namespace), s.annotations[configKey("default-inbound-policy")]); d != nil {
+			ds = append(ds, diag.At(d, cty.GetAttrPath("config")))
+		}
+	}
+	jobs := scene.namedJobs()
+	changed = changed || len(jobs) > 0
 	if s.workloads == nil && (changed || res.Restarts > 0) { // the namespace is annotated, which Jobs feel as well
-		jobs, err := jobsOf(ctx, c, s.namespace)
-		if err != nil {
+		if jobs, err = jobsOf(ctx, c, s.namespace); err != nil {
 			return res, append(ds, c.Diagnose(err, "list", namespaceRef(s.namespace))...)
 		}
-		notes, more := scene.jobs(jobs)
-		res.Notes, ds = append(res.Notes, notes...), append(ds, more...)
 	}
+	notes, more := scene.jobs(jobs)
+	res.Notes, ds = append(res.Notes, notes...), append(ds, more...)
 	switch {
 	case changed || res.Restarts > 0 || req.Incomplete:
 		res.Planned = unknownComputed(req.Proposed)
@@ -96,7 +104,7 @@ func (t injection) Plan(ctx context.Context, req providers.PlanRequest) (provide
 func (s *scene) describe(res *providers.PlanResponse) {
 	for i, wave := range s.waves {
 		for _, name := range wave {
-			if st := s.state(name); st.Restart != "" {
+			if st := s.state(name); st.Restart != "" && st.Ref.Kind != cronJob {
 				// Even a workload without pods counts: its template may change.
 				res.Restarts += st.Replicas
 				res.Notes = append(res.Notes, fmt.Sprintf("wave %d/%d restarts %s (%s): %s", i+1, len(s.waves), name, pods(st.Replicas), st.Restart))
@@ -147,7 +155,7 @@ func (t injection) planDeletion(ctx context.Context, req providers.PlanRequest) 
 		return res, nil
 	}
 	c := t.env.Cluster()
-	observed, err := Observe(ctx, c, s.namespace)
+	observed, err := observe(ctx, c, s.namespace, s.workloads)
 	if err != nil {
 		return res, c.Diagnose(err, "list", namespaceRef(s.namespace))
 	}

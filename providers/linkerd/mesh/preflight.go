@@ -20,8 +20,8 @@ import (
 // proxyPort is where meshed traffic arrives, whatever the port of the application is.
 const proxyPort = 4143
 
-// defaultOpaque are the ports that the published control plane takes for opaque.
-const defaultOpaque = "25,587,3306,4444,5432,6379,9300,11211"
+// DefaultOpaque are the ports that the published control plane takes for opaque.
+const DefaultOpaque = "25,587,3306,4444,5432,6379,9300,11211"
 
 // neighbours are objects of a namespace that decide whether meshed traffic arrives.
 type neighbours struct {
@@ -56,6 +56,7 @@ func (n neighbours) problems(states []State) hcl.Diagnostics {
 		}
 		for _, s := range n.services {
 			ds = append(ds, opaqueMismatch(s, w)...)
+			ds = append(ds, detection(s, w)...)
 		}
 	}
 	return ds
@@ -89,7 +90,7 @@ func blocksProxy(p *networkingv1.NetworkPolicy, podLabels map[string]string) boo
 
 // opaqueMismatch compares what clients (by the Service) and the server (by its pods) make of a port.
 func opaqueMismatch(s *corev1.Service, w *State) hcl.Diagnostics {
-	if len(s.Spec.Selector) == 0 || !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(w.Template.Labels)) {
+	if !behind(s, w) {
 		return nil
 	}
 	const key = configPrefix + "opaque-ports"
@@ -99,10 +100,10 @@ func opaqueMismatch(s *corev1.Service, w *State) hcl.Diagnostics {
 		return nil
 	}
 	if !saidByService {
-		onService = defaultOpaque
+		onService = DefaultOpaque
 	}
 	if !saidByPod {
-		onPod = defaultOpaque
+		onPod = DefaultOpaque
 	}
 	for _, port := range s.Spec.Ports {
 		target := cmp.Or(port.TargetPort.IntValue(), containerPort(w, port.TargetPort.StrVal), int(port.Port))
@@ -118,6 +119,42 @@ func opaqueMismatch(s *corev1.Service, w *State) hcl.Diagnostics {
 		}
 	}
 	return nil
+}
+
+// SpeaksFirst names a protocol whose server speaks before its client, by the name of a port; "" for all others.
+func SpeaksFirst(port string) string {
+	for _, p := range []string{"mysql", "smtp", "postgres", "ftp", "imap", "pop3", "redis"} {
+		if strings.HasPrefix(port, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// detection finds ports on which a meshed client would wait in vain for the first bytes that tell the protocol. A Service that
+// has any appProtocol is not guessed at.
+func detection(s *corev1.Service, w *State) (ds hcl.Diagnostics) {
+	if !behind(s, w) {
+		return nil
+	}
+	const key = configPrefix + "opaque-ports"
+	list, said := s.Annotations[key]
+	if !said {
+		list = DefaultOpaque
+	}
+	for _, port := range s.Spec.Ports {
+		if first := SpeaksFirst(port.Name); first != "" && port.AppProtocol == nil && !opaque(list, int(port.Port)) {
+			ds = append(ds, diag.Warningf(CodeSpeaksFirst, "Server speaks first",
+				"Port %d of Service %q is named %s: with %s the server speaks first, so protocol detection in meshed clients holds each connection up for ten seconds. Write %s: \"%d\" on the Service and the port of the container on the pods of %s.",
+				port.Port, s.Name, port.Name, first, key, port.Port, w.Name))
+		}
+	}
+	return ds
+}
+
+// behind reports whether a Service leads to the pods of a workload.
+func behind(s *corev1.Service, w *State) bool {
+	return len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(w.Template.Labels))
 }
 
 func containerPort(w *State, name string) int {

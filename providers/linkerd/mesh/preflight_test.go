@@ -19,6 +19,49 @@ func webState(annotations map[string]string) State {
 	return State{Workload: w}
 }
 
+// TestNamespacesThatTheInjectorNeverLooksAt: by their names, or by the label that switches webhooks off.
+func TestNamespacesThatTheInjectorNeverLooksAt(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		labels map[string]string
+		want   bool
+	}{{"shop", nil, false}, {"kube-system", nil, true}, {"cert-manager", nil, true}, {"shop", map[string]string{skipWebhooksLabel: "disabled"}, true}} {
+		s := &scene{observed: &Observation{Namespace: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tc.name, Labels: tc.labels}}}, spec: spec{namespace: tc.name}}
+		ds := s.problems(true)
+		if got := len(ds) == 1 && diag.CodeOf(ds[0]) == CodeExcluded && ds.HasErrors(); got != tc.want {
+			t.Errorf("%s %v: %v", tc.name, tc.labels, ds)
+		}
+	}
+}
+
+// TestServersThatSpeakFirst: a port is found by its name, unless the Service, its annotation or Linkerd's list says what it is.
+func TestServersThatSpeakFirst(t *testing.T) {
+	tcp := "mysql"
+	for name, tc := range map[string]struct {
+		port       corev1.ServicePort
+		annotation string
+		want       bool
+	}{
+		"by its name":             {corev1.ServicePort{Name: "mysql", Port: 33060}, "", true},
+		"on Linkerd's list":       {corev1.ServicePort{Name: "mysql", Port: 3306}, "", false},
+		"taken off the list":      {corev1.ServicePort{Name: "mysql", Port: 3306}, "9999", true},
+		"with an annotation":      {corev1.ServicePort{Name: "mysql", Port: 33060}, "33000-34000", false},
+		"with an appProtocol":     {corev1.ServicePort{Name: "mysql", Port: 33060, AppProtocol: &tcp}, "", false},
+		"where the client speaks": {corev1.ServicePort{Name: "http", Port: 33060}, "", false},
+	} {
+		s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "db"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{tc.port}}}
+		pods := map[string]string{}
+		if tc.annotation != "" { // on both sides
+			s.Annotations = map[string]string{configPrefix + "opaque-ports": tc.annotation}
+			pods = s.Annotations
+		}
+		ds := neighbours{services: []*corev1.Service{s}}.problems([]State{webState(pods)})
+		if got := len(ds) == 1 && diag.CodeOf(ds[0]) == CodeSpeaksFirst; got != tc.want || len(ds) > 1 {
+			t.Errorf("%s: %v", name, ds)
+		}
+	}
+}
+
 func TestNetworkPolicyThatKnowsTheApplicationsPortOnly(t *testing.T) {
 	policy := func(ports ...int) *networkingv1.NetworkPolicy {
 		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "web"}}

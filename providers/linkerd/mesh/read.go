@@ -22,7 +22,7 @@ func (t injection) Read(ctx context.Context, reqs []providers.ReadRequest) ([]pr
 	if err != nil {
 		return out, c.Diagnose(err, "get", namespaceRef(t.env.Namespace()))
 	}
-	seen := map[string]*Observation{}
+	seen := map[string]*Observation{} // by namespace; those of CronJobs are an instance's own
 	for i, r := range reqs {
 		out[i] = providers.ReadResponse{Value: r.Value, Private: r.Private}
 		s, known := specOf(r.Value)
@@ -30,8 +30,8 @@ func (t injection) Read(ctx context.Context, reqs []providers.ReadRequest) ([]pr
 			continue
 		}
 		o := seen[s.namespace]
-		if o == nil {
-			if o, err = Observe(ctx, c, s.namespace); err != nil {
+		if o == nil || slices.ContainsFunc(s.workloads, isCronJob) {
+			if o, err = observe(ctx, c, s.namespace, s.workloads); err != nil {
 				out[i].Diagnostics = c.Diagnose(err, "list", namespaceRef(s.namespace))
 				continue
 			}

@@ -22,7 +22,7 @@ func (t injection) remove(ctx context.Context, req providers.ApplyRequest) (prov
 	s, _ := specOf(req.Prior)
 	gone := providers.ApplyResponse{Value: cty.NullVal(req.Prior.Type())}
 	c := t.env.Cluster()
-	o, err := Observe(ctx, c, s.namespace)
+	o, err := observe(ctx, c, s.namespace, s.workloads)
 	if err != nil {
 		return providers.ApplyResponse{Value: req.Prior}, c.Diagnose(err, "list", namespaceRef(s.namespace))
 	}
@@ -96,7 +96,7 @@ func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl
 	r.step.Release()
 	deadline := time.Now().Add(r.spec.timeout)
 	for delay := 200 * time.Millisecond; ; delay = min(delay*3/2, 2*time.Second) {
-		o, err := Observe(ctx, c, r.spec.namespace)
+		o, err := Observe(ctx, c, r.spec.namespace) // a CronJob has no pods to wait for
 		if err != nil {
 			return c.Diagnose(err, "list", namespaceRef(r.spec.namespace))
 		}
@@ -124,7 +124,7 @@ func (r *rollout) stripOne(ctx context.Context, w *Workload) hcl.Diagnostics {
 		proxy, _ := proxyOf(p)
 		return proxy != nil
 	})
-	if !newest {
+	if !newest && (r.spec.workloads == nil || len(w.Pods()) > 0) {
 		return nil // a restart is under way
 	}
 	if _, ours := w.Template.Annotations[restartAnnotation]; ours || r.spec.workloads != nil {
@@ -135,7 +135,7 @@ func (r *rollout) stripOne(ctx context.Context, w *Workload) hcl.Diagnostics {
 		if err != nil {
 			return c.Diagnose(err, "get", w.Ref)
 		}
-		if live == nil || live.GetGeneration() != w.Generation {
+		if live == nil || live.GetGeneration() != w.Generation || !newest {
 			return nil
 		}
 	}

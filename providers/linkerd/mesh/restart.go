@@ -22,6 +22,9 @@ const restartAnnotation = "meshplan.dev/mesh-restart"
 
 // restart writes annotations to a workload's template so that all its pods are replaced.
 func restart(ctx context.Context, c *kube.Cluster, w *Workload, annotations map[string]string, manager string, force bool) error {
+	if w.Ref.Kind == cronJob { // its next run makes new pods anyway
+		return applyTemplate(ctx, c, w, annotations, manager, force)
+	}
 	all := maps.Clone(annotations)
 	all[restartAnnotation] = "generation-" + strconv.FormatInt(w.Generation, 10)
 	return applyTemplate(ctx, c, w, all, manager, force)
@@ -31,7 +34,11 @@ func restart(ctx context.Context, c *kube.Cluster, w *Workload, annotations map[
 func applyTemplate(ctx context.Context, c *kube.Cluster, w *Workload, annotations map[string]string, manager string, force bool) error {
 	u := partial(w.Ref, w.UID)
 	if len(annotations) > 0 {
-		u.Object["spec"] = map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": anyMap(annotations)}}}
+		spec := map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": anyMap(annotations)}}}
+		if w.Ref.Kind == cronJob {
+			spec = map[string]any{"jobTemplate": map[string]any{"spec": spec}}
+		}
+		u.Object["spec"] = spec
 	}
 	_, _, err := c.Apply(ctx, u, kube.ApplyOptions{Manager: manager, Force: force})
 	return err

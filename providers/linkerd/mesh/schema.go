@@ -54,7 +54,7 @@ func injectionSchema() *schema.Resource {
 			Attributes: map[string]*schema.Attribute{
 				"namespace": {Type: cty.String, Required: true, Replace: true, Description: "Namespace of the workloads."},
 				"workloads": {Type: stringList, Optional: true, Validate: eachString(checkWorkloadName),
-					Description: "Workloads to bring into the mesh, as `kind/name` (`deployment/web`, `statefulset/db`, `daemonset/agent`). Default: all of the namespace."},
+					Description: "Workloads to bring into the mesh, as `kind/name` (`deployment/web`, `statefulset/db`, `daemonset/agent`, `cronjob/backup`, whose pods get a proxy at its next run). Default: all of the namespace."},
 				"mode": {Type: cty.String, Optional: true, Default: cty.StringVal("enabled"), OneOf: []string{"enabled", "ingress"},
 					Description: "`ingress` is for ingress controllers that address pods by themselves."},
 				"config": {Type: cty.Map(cty.String), Optional: true, Keys: settingNames(),
@@ -135,8 +135,11 @@ func eachString(check func(string) error) func(cty.Value) error {
 
 func checkWorkloadName(s string) error {
 	kind, name := splitWorkload(s)
+	if kind == "job" {
+		return fmt.Errorf("%q is a Job, whose template cannot change: write the annotation %s where the Job is declared", s, InjectAnnotation)
+	}
 	if _, ok := workloadKind(kind); !ok || len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return fmt.Errorf("%q is not kind/name with a Deployment, StatefulSet or DaemonSet, for instance \"deployment/web\"", s)
+		return fmt.Errorf("%q is not kind/name with a Deployment, StatefulSet, DaemonSet or CronJob, for instance \"deployment/web\"", s)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ type controlPlane struct {
 }
 
 // opaquePorts are those that the control plane takes for opaque where nothing else is said.
-func (v *controlPlane) opaquePorts() string { return cmp.Or(v.Proxy.OpaquePorts, defaultOpaque) }
+func (v *controlPlane) opaquePorts() string { return cmp.Or(v.Proxy.OpaquePorts, DefaultOpaque) }
 
 func loadControlPlane(ctx context.Context, c Lister, e env.Env) (Want, controlPlane, error) {
 	w := Want{ControlPlane: e.Namespace(), TrustDomain: e.TrustDomain()}

@@ -13,7 +13,7 @@ import (
 
 // Workload is a controller of pods as it was found, with its pods.
 type Workload struct {
-	// Ref names the Deployment, StatefulSet or DaemonSet.
+	// Ref names the Deployment, StatefulSet, DaemonSet or CronJob.
 	Ref kube.Ref
 	// Name is `kind/name` in lower case.
 	Name string
@@ -43,7 +43,7 @@ func splitWorkload(s string) (kind, name string) {
 	return "", s
 }
 
-// kinds maps the kinds that can be restarted to how the API spells them.
+// workloadKind returns how the API spells a kind of workload that a configuration may name.
 func workloadKind(kind string) (string, bool) {
 	switch kind {
 	case "deployment":
@@ -52,6 +52,8 @@ func workloadKind(kind string) (string, bool) {
 		return "StatefulSet", true
 	case "daemonset":
 		return "DaemonSet", true
+	case "cronjob":
+		return cronJob, true
 	}
 	return "", false
 }
