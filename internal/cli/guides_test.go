@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshplan/meshplan/internal/docs"
+	"github.com/meshplan/meshplan/internal/explain"
 )
 
 var inline = regexp.MustCompile("`(meshplan [^`…]+)`")
@@ -55,12 +57,83 @@ func TestGuides(t *testing.T) {
 	}
 }
 
+// TestPagesOfCodes holds the pages of codes to the same: commands are such, and blocks of configuration say nothing wrong but what
+// they leave out.
+func TestPagesOfCodes(t *testing.T) {
+	block := regexp.MustCompile(`^(resource|data|moved|import|removed|meshplan|provider) [^\n]*\{\n`)
+	commands, blocks := 0, 0
+	for _, p := range explain.Pages() {
+		for _, text := range examples(p.Mend) {
+			switch {
+			case strings.HasPrefix(text, "meshplan ") && !block.MatchString(text):
+				for l := range strings.Lines(text) {
+					if strings.HasPrefix(l, "meshplan ") {
+						checkCommand(t, strings.TrimSuffix(strings.TrimSpace(l), "…"))
+						commands++
+					}
+				}
+			case block.MatchString(text):
+				blocks++
+				wrong := strings.Contains(text, "# wrong")
+				for _, d := range problems(t, text) {
+					if !wrong && d.Code != "config.no-such-reference" && d.Code != "config.unknown-provider" {
+						t.Errorf("%s: %s (%s): %s\n%s", p.Code, d.Summary, d.Code, d.Detail, text)
+					}
+				}
+			}
+		}
+	}
+	if commands < 10 || blocks < 8 {
+		t.Errorf("the test finds %d commands and %d blocks", commands, blocks)
+	}
+}
+
+// examples are the parts of a page that are indented by four spaces, without the indent.
+func examples(page string) (out []string) {
+	var b strings.Builder
+	for line := range strings.Lines(page + "\n") {
+		rest, indented := strings.CutPrefix(line, "    ")
+		switch {
+		case indented:
+			b.WriteString(rest)
+		case strings.TrimSpace(line) == "" && strings.Count(b.String(), "{") > strings.Count(b.String(), "}"):
+			b.WriteByte('\n') // within a block
+		case b.Len() > 0:
+			out = append(out, b.String())
+			b.Reset()
+		}
+	}
+	if b.Len() > 0 {
+		out = append(out, b.String())
+	}
+	return out
+}
+
+type problem struct{ Code, Summary, Detail string }
+
+// problems validates a configuration and returns what is wrong with it.
+func problems(t *testing.T, text string) []problem {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
+	run(a, []string{"validate", "--json", dir})
+	var result struct{ Diagnostics []problem }
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		t.Fatalf("%v\n%s%s", err, &out, &errs)
+	}
+	return result.Diagnostics
+}
+
 // checkCommand parses a command line as the program would, up to where it begins to work.
 func checkCommand(t *testing.T, line string) {
 	t.Helper()
 	line, _, _ = strings.Cut(line, " #")
 	line, _, _ = strings.Cut(line, " | ")
-	line, _, _ = strings.Cut(line, " > ")
+	line, _, _ = strings.Cut(line, " >")
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != "meshplan" {
 		t.Errorf("%q is not a command of meshplan", line)
