@@ -144,22 +144,48 @@ func (d *decoder) address(i int) (addr.Instance, error) {
 	return d.addresses[i], nil
 }
 
+// decodeChanges reads n changes. A goroutine of its own reads ahead what is stored, since understanding it takes as long.
 func (d *decoder) decodeChanges(n int) (out []*Change, err error) {
-	for i := range n {
-		c, err := d.decodeChange()
+	type read struct {
+		stored *storedChange
+		err    error
+	}
+	ahead, stop := make(chan read, 64), make(chan struct{})
+	go func() {
+		defer close(ahead)
+		for range n {
+			s := new(storedChange)
+			err := d.json.Decode(s)
+			select {
+			case ahead <- read{s, err}:
+			case <-stop:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	defer func() {
+		close(stop)
+		for range ahead { // until the goroutine has ended
+		}
+	}()
+	for r := range ahead {
+		c, err := (*Change)(nil), r.err
+		if err == nil {
+			c, err = d.change(r.stored)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("change %d of %d: %w", i+1, n, err)
+			return nil, fmt.Errorf("change %d of %d: %w", len(out)+1, n, eof(err))
 		}
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-func (d *decoder) decodeChange() (*Change, error) {
-	var s storedChange
-	if err := d.json.Decode(&s); err != nil {
-		return nil, eof(err)
-	}
+// change understands what is stored of a change.
+func (d *decoder) change(s *storedChange) (*Change, error) {
 	if s.Action < NoOp || s.Action > Forget || int(s.Reason) >= len(reasons) || s.Reverse > Irreversible {
 		return nil, fmt.Errorf("action %d, reason %d or way back %d is unknown", s.Action, s.Reason, s.Reverse)
 	}

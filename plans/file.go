@@ -62,8 +62,12 @@ func subject(path string) string {
 }
 
 // Hash returns the SHA-256 of the plan's canonical form in hexadecimal digits. It is the same before writing and after
-// reading, and differs for every other plan. It costs O(size of p).
+// reading, and differs for every other plan. It costs O(size of p), and nothing for a plan that was read, which is not to be
+// changed.
 func (p *Plan) Hash() (string, error) {
+	if p.hash != "" {
+		return p.hash, nil
+	}
 	h := sha256.New()
 	if err := p.writeCanonical(h); err != nil {
 		return "", fmt.Errorf("encoding the plan: %w", err)
@@ -147,6 +151,7 @@ func decodeFile(r *bufio.Reader) (*Plan, error) {
 	if _, err := r.ReadByte(); err != io.EOF {
 		return nil, errors.New("there is something behind the plan")
 	}
+	p.hash = want
 	return p, nil
 }
 

@@ -115,7 +115,7 @@ func options() cmp.Options {
 		cmp.Comparer(func(a, b cty.PathStep) bool { return cty.Path{a}.Equals(cty.Path{b}) }),
 		cmp.FilterPath(func(p cmp.Path) bool {
 			f, ok := p.Last().(cmp.StructField)
-			return ok && (f.Name() == "before" || f.Name() == "after" || f.Name() == "stored" || f.Name() == "changed")
+			return ok && (f.Name() == "before" || f.Name() == "after" || f.Name() == "stored" || f.Name() == "changed" || f.Name() == "hash")
 		}, cmp.Ignore()),
 	}
 }

@@ -59,6 +59,8 @@ type Plan struct {
 	Offline bool
 	// Warnings are what planning warned about, sorted: whoever reads the plan later must see them as well.
 	Warnings []Warning
+
+	hash string // of the form that it was read from; empty for a plan that was made
 }
 
 // Warning is a finding that did not stop the plan.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,8 +30,22 @@ func median(t *testing.T, f func() time.Duration) time.Duration {
 	for range rounds {
 		all = append(all, f())
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return middle(all)
+}
+
+// middle returns the median.
+func middle[T cmp.Ordered](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
+
+// quotient returns the median of the ratios of what was measured in the same rounds.
+func quotient(a, b []time.Duration) float64 {
+	var all []float64
+	for i := range a {
+		all = append(all, float64(a[i])/float64(b[i]))
+	}
+	return middle(all)
 }
 
 // line prints one measurement beside its budget.

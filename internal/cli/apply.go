@@ -113,6 +113,9 @@ func (r *runner) run(out *outputFlags, dir string, plan planFunc) (err error) {
 		c.diagnostics(ds)
 		return exitWith(codeOf(ds))
 	}
+	if p != nil {
+		c.prepare(p)
+	}
 	sig := catch(r.cmd.Context(), r.apply.stopTimeout)
 	defer sig.release()
 	if p == nil {

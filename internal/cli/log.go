@@ -15,9 +15,7 @@ import (
 // logger returns the log that MESHPLAN_LOG and --log-file ask for. Without them nothing is logged. Every line names the
 // call, since several may write to one file.
 func (a *app) logger() hclog.Logger {
-	if a.log == nil {
-		a.log = a.newLogger()
-	}
+	a.logging.Do(func() { a.log = a.newLogger() })
 	return a.log
 }
 

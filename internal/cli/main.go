@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -59,6 +60,7 @@ type app struct {
 
 	logFile string       // --log-file
 	log     hclog.Logger // made on first use
+	logging sync.Once    // makes it
 
 	notices notices
 }

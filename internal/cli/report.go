@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -32,6 +34,8 @@ type console struct {
 	types   render.Types         // what has a default
 	notices *notices             // nil where no view is opened
 	trail   ui.Trail             // what failing steps said
+	// ahead is the text of the plan that will be shown next, when it is written beforehand.
+	ahead <-chan func(io.Writer) error
 }
 
 func (a *app) terminal() *ui.Terminal {
@@ -126,7 +130,33 @@ func (c *console) plan(p *plans.Plan) error {
 	if c.json {
 		return nil
 	}
-	return render.Text(c.Out, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary, Only: c.only, Types: c.types})
+	if c.ahead != nil {
+		text := <-c.ahead
+		c.ahead = nil
+		return text(c.Out)
+	}
+	return c.render(c.Out, p)
+}
+
+func (c *console) render(w io.Writer, p *plans.Plan) error {
+	return render.Text(w, p, render.TextOptions{Width: c.Width, Paint: c.OutPaint, Full: c.full, Summary: c.summary, Only: c.only, Types: c.types})
+}
+
+// prepare begins to write the text of the plan that will be shown next, beside what comes before that.
+func (c *console) prepare(p *plans.Plan) {
+	if c.json {
+		return
+	}
+	ahead := make(chan func(io.Writer) error, 1)
+	c.ahead = ahead
+	go func() {
+		var text bytes.Buffer
+		err := c.render(&text, p)
+		ahead <- func(w io.Writer) error {
+			_, more := text.WriteTo(w)
+			return errors.Join(err, more)
+		}
+	}()
 }
 
 // result shows how a run ended, with what can be done next when it did not end well.

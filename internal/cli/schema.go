@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -83,22 +84,22 @@ With --json-output it prints the JSON Schema of what meshplan itself prints for 
 
 // types returns the declarations of resource types. Nothing is made before it is asked.
 func (a *app) types() render.Types {
-	var declared map[string]*schema.Resource
-	return func(r addr.Resource) *schema.Resource {
-		if declared == nil {
-			declared = map[string]*schema.Resource{}
-			for _, p := range a.catalog() {
-				for _, t := range p.Types {
-					if !t.Data {
-						declared[t.Name] = t.Schema
-					}
+	declared := sync.OnceValue(func() map[string]*schema.Resource {
+		out := map[string]*schema.Resource{}
+		for _, p := range a.catalog() {
+			for _, t := range p.Types {
+				if !t.Data {
+					out[t.Name] = t.Schema
 				}
 			}
 		}
+		return out
+	})
+	return func(r addr.Resource) *schema.Resource {
 		if r.Mode != addr.Managed {
 			return nil
 		}
-		return declared[r.Type]
+		return declared()[r.Type]
 	}
 }
 

@@ -35,6 +35,8 @@ type walker[K comparable] struct {
 	wants    minHeap // places of visits that want a slot again; some may have withdrawn
 	granting map[int32]chan struct{}
 	inFlight int
+	jobs     chan job // to goroutines that have finished a visit and wait for another one
+	idle     int      // how many do
 	draining bool
 	panicked *VisitPanic
 }
@@ -56,6 +58,7 @@ func newWalker[K comparable](ctx context.Context, g *Graph[K], o WalkOptions[K],
 		report:   &Report[K]{Outcomes: make([]Outcome[K], n), graph: g, layout: l},
 		events:   make(chan event, 64),
 		over:     make(chan struct{}),
+		jobs:     make(chan job),
 		left:     make([]int32, n),
 		cause:    make([]int32, n),
 		place:    make([]int32, n),
@@ -112,6 +115,7 @@ func (w *walker[K]) run(ctx context.Context) {
 			w.set(i, Waiting)
 		}
 	}
+	defer close(w.jobs)
 	done, aborted := ctx.Done(), w.o.Abort.Done()
 	for {
 		w.dispatch(ctx)
@@ -184,19 +188,39 @@ func (w *walker[K]) start(i int32) {
 	w.inFlight++
 	w.report.Outcomes[i].Started = time.Now().UTC()
 	w.set(i, Running)
-	n, s := w.key(i), &Slot{node: i, held: w.holds[i], events: w.events, over: w.over}
+	j := job{node: i, slot: &Slot{node: i, held: w.holds[i], events: w.events, over: w.over}}
+	if w.idle > 0 {
+		w.idle--
+		w.jobs <- j
+		return
+	}
 	go func() {
-		e := event{kind: finished, node: i, err: errExited}
-		defer func() {
-			if v := recover(); v != nil {
-				e.panicked = &VisitPanic{Node: n, Value: v, Stack: debug.Stack()}
-				e.err = e.panicked
-			}
-			e.at = time.Now().UTC()
-			s.send(e)
-		}()
-		e.err = w.visit(w.visitCtx, n, s)
+		for more := true; more; j, more = <-w.jobs {
+			w.carryOut(j)
+		}
 	}()
+}
+
+// job is one visit. Goroutines carry out one after the other: visits go deep, and a new goroutine would have to grow its stack
+// for each of them.
+type job struct {
+	node int32
+	slot *Slot
+}
+
+// carryOut visits a node and says how that ended. It does not return when the visit ends its goroutine.
+func (w *walker[K]) carryOut(j job) {
+	e := event{kind: finished, node: j.node, err: errExited}
+	n := w.key(j.node)
+	defer func() {
+		if v := recover(); v != nil {
+			e.panicked = &VisitPanic{Node: n, Value: v, Stack: debug.Stack()}
+			e.err = e.panicked
+		}
+		e.at = time.Now().UTC()
+		j.slot.send(e)
+	}()
+	e.err = w.visit(w.visitCtx, n, j.slot)
 }
 
 func (w *walker[K]) handle(e event) {
@@ -215,6 +239,9 @@ func (w *walker[K]) handle(e event) {
 		w.giveBack(e.node)
 	case finished:
 		w.inFlight--
+		if e.err != errExited {
+			w.idle++
+		}
 		delete(w.granting, e.node)
 		w.giveBack(e.node)
 		o.Finished, o.Err = e.at, e.err
