@@ -41,16 +41,18 @@ func (p *planner) importObjects(ctx context.Context) (ds hcl.Diagnostics) {
 	if p.o.Mode != plans.Normal {
 		return nil
 	}
-	seen := map[addr.Instance]bool{}
+	seen := map[addr.Instance]string{} // ids
 	for _, block := range p.config.Root.Imports {
 		wishes, more := p.wishes(block)
 		ds = append(ds, more...)
 		for _, w := range wishes {
-			if seen[w.to] {
-				ds = append(ds, w.refuse("Imported twice", "Another object is imported as %s already, and an instance is one object.", w.to))
+			if id, twice := seen[w.to]; twice {
+				if id != w.id { // the command may say what a block says
+					ds = append(ds, w.refuse("Imported twice", "The object %q is imported as %s already, and an instance is one object.", id, w.to))
+				}
 				continue
 			}
-			seen[w.to] = true
+			seen[w.to] = w.id
 			prov, typ, more := p.importType(w)
 			switch ds = append(ds, more...); {
 			case typ == nil:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/docs"
@@ -115,6 +116,96 @@ func TestGuidesOnACluster(t *testing.T) {
 	t.Error("the namespace does not go away")
 }
 
+// TestGuidesOfAMesh follows the guides that begin with a mesh, or with objects, that are there already.
+func TestGuidesOfAMesh(t *testing.T) {
+	mesh := newWorkspace(t, "mtls-rollout")
+	mesh.must(0, "apply", "--auto-approve", "--summary")
+	client := testenv.Dynamic(t)
+	pods := func() (uids []string) {
+		t.Helper()
+		list, err := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace("shop").List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list.Items {
+			uids = append(uids, string(p.GetUID()))
+		}
+		return uids
+	}
+
+	t.Run("from-linkerd-install", func(t *testing.T) {
+		w := newWorkspace(t, "")
+		maps := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"})
+		roots, err := maps.Namespace("linkerd").Get(t.Context(), "linkerd-identity-trust-roots", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		anchor, _, _ := unstructured.NestedString(roots.Object, "data", "ca-bundle.crt")
+		w.env = append(w.env, "MESHPLAN_VAR_anchor="+anchor)
+		before := pods()
+		w.follow(t, reading{"from-linkerd-install", []string{"anchor.mesh.hcl", "shop.mesh.hcl"}, map[string]typed{
+			"linkerd check":  {says: "linkerd-identity"},
+			"linkerd certs":  {says: "identity.linkerd.cluster.local"},
+			"linkerd policy": {says: "paymentservice"},
+			"plan --generate-config-out policies.mesh.hcl": {says: "3 to create"},
+			"plan": {says: "3 to create"},
+		}})
+		applied := w.must(0, "apply", "--auto-approve")
+		contains(t, applied, applied.stdout, "Apply complete: 3 created")
+		w.must(0, "plan", "--detailed-exitcode")
+		gone := w.must(0, "destroy", "--auto-approve") // who installed the mesh keeps it
+		contains(t, gone, words(gone.stdout+gone.stderr), "leaves pods in the mesh", "Pods stay in the mesh")
+		if after := pods(); !slices.Equal(before, after) {
+			t.Errorf("taking the mesh over and giving it back has restarted pods: %v, then %v", before, after)
+		}
+	})
+
+	t.Run("rotation", func(t *testing.T) {
+		mesh := &workspace{t: t, dir: mesh.dir, env: mesh.env}
+		mesh.follow(t, reading{"rotation", []string{"", ""}, map[string]typed{
+			"linkerd certs":            {says: "identity.linkerd.cluster.local"},
+			"plan --detailed-exitcode": {says: "No changes."},
+		}})
+		was := mesh.must(0, "linkerd", "certs", "--format", "json").stdout
+		mesh.write("certificates.mesh.hcl", strings.Replace(mesh.read("certificates.mesh.hcl"), "resource \"linkerd_identity_issuer\" \"mesh\" {\n", "resource \"linkerd_identity_issuer\" \"mesh\" {\n  rotate = \"2026-11\"\n", 1))
+		for n := 1; mesh.run("plan", "--detailed-exitcode", "--summary").code != 0; n++ {
+			if n > 3 {
+				t.Fatal("the plan does not become empty")
+			}
+			mesh.must(0, "apply", "--auto-approve", "--summary")
+		}
+		if mesh.must(0, "linkerd", "certs", "--format", "json").stdout == was {
+			t.Error("the certificates are the same as before")
+		}
+	})
+
+	t.Run("from-terraform", func(t *testing.T) {
+		w := newWorkspace(t, "")
+		settings := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("shop")
+		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings"}, "data": map[string]any{"colour": "green"}}}
+		made, err := settings.Create(t.Context(), u, metav1.CreateOptions{FieldManager: "Terraform"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.follow(t, reading{"from-terraform", []string{"main.mesh.hcl"}, map[string]typed{
+			"plan --generate-config-out generated.mesh.hcl": {says: "1 to import"},
+			"plan":  {says: "No changes."},
+			"apply": {as: "apply --auto-approve", says: "No changes."},
+			"import kubernetes_manifest.settings v1/ConfigMap/shop/settings": {as: "import --auto-approve kubernetes_manifest.settings v1/ConfigMap/shop/settings"},
+		}})
+		if now, err := settings.Get(t.Context(), "settings", metav1.GetOptions{}); err != nil || now.GetUID() != made.GetUID() {
+			t.Errorf("the object was made anew: %v", err)
+		}
+		w.must(0, "destroy", "--auto-approve")
+	})
+
+	t.Run("editors", func(t *testing.T) {
+		newWorkspace(t, "").follow(t, reading{"editors", nil, map[string]typed{
+			"schema --editor > meshplan.schema.json": {as: "schema --editor", says: "\"$schema\""},
+		}})
+	})
+}
+
 // follow reads one guide to its end.
 func (w *workspace) follow(t *testing.T, r reading) {
 	t.Helper()
@@ -135,6 +226,9 @@ func (w *workspace) follow(t *testing.T, r reading) {
 			}
 			blocks++
 			continue
+		}
+		if f.Language != "sh" {
+			continue // settings of other programs
 		}
 		for line := range strings.Lines(f.Text) {
 			line, _, _ = strings.Cut(line, " #")

@@ -25,6 +25,8 @@ const (
 	CodeNotMeshed diag.Code = "linkerd.injection.not-meshed"
 	// CodeStillMeshed: pods still have a proxy after the injection was taken back.
 	CodeStillMeshed diag.Code = "linkerd.injection.still-meshed"
+	// CodeKept: a resource was destroyed, and pods stay in the mesh because somebody else asks for it as well.
+	CodeKept diag.Code = "linkerd.injection.kept"
 	// CodeConflict: somebody else has set one of the annotations to another value.
 	CodeConflict diag.Code = "linkerd.injection.conflict"
 	// CodeNetworkPolicy: a NetworkPolicy admits the application's ports and not the port at which meshed traffic arrives.

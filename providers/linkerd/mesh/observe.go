@@ -213,7 +213,7 @@ func newWorkload(kind string, m *metav1.ObjectMeta, template *corev1.PodTemplate
 	return &Workload{
 		Ref:  kube.Ref{Group: appsv1.GroupName, Version: "v1", Kind: kind, Namespace: m.Namespace, Name: m.Name},
 		Name: strings.ToLower(kind) + "/" + m.Name, UID: string(m.UID), Generation: m.Generation,
-		Template: *template, Selector: selector,
+		Template: *template, Selector: selector, managed: m.ManagedFields,
 	}
 }
 

@@ -160,7 +160,10 @@ func (t injection) planDeletion(ctx context.Context, req providers.PlanRequest) 
 		return res, c.Diagnose(err, "list", namespaceRef(s.namespace))
 	}
 	var names []string
-	for _, w := range toUninject(observed, s.workloads) {
+	if why := kept(observed, s.workloads, manager(req.Owner)); why != "" {
+		res.Notes = append(res.Notes, "leaves pods in the mesh: "+why)
+	}
+	for _, w := range toUninject(observed, s.workloads, manager(req.Owner)) {
 		res.Restarts += w.Replicas
 		names = append(names, w.Name)
 	}
@@ -171,15 +174,15 @@ func (t injection) planDeletion(ctx context.Context, req providers.PlanRequest) 
 }
 
 // toUninject returns the workloads whose pods have proxies because of an injection, in order of name. A template that
-// asks for a proxy by itself keeps it, unless the resource wrote that.
-func toUninject(o *Observation, named []string) []*Workload {
+// asks for a proxy by itself keeps it, unless the resource wrote that and nobody else did.
+func toUninject(o *Observation, named []string, ours string) []*Workload {
 	var out []*Workload
 	for _, w := range o.Workloads {
 		own := w.Template.Annotations[InjectAnnotation]
 		if named != nil && !slices.Contains(named, w.Name) || named == nil && (own == "enabled" || own == "ingress") {
 			continue
 		}
-		if len(w.Proxies()) > 0 {
+		if len(w.Proxies()) > 0 && len(o.keptBy(w, named, ours)) == 0 {
 			out = append(out, w)
 		}
 	}

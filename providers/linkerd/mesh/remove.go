@@ -35,7 +35,7 @@ func (t injection) remove(ctx context.Context, req providers.ApplyRequest) (prov
 			return providers.ApplyResponse{Value: req.Prior}, ds
 		}
 	}
-	left := toUninject(o, s.workloads)
+	left := toUninject(o, s.workloads, manager(req.Owner))
 	for i, wave := range reversed(req.Prior.GetAttr("waves"), left, s.parallel) {
 		title := fmt.Sprintf("wave %d without proxies", i+1)
 		if ds := r.strip(ctx, wave, title); ds.HasErrors() {
@@ -49,6 +49,9 @@ func (t injection) remove(ctx context.Context, req providers.ApplyRequest) (prov
 				return providers.ApplyResponse{Value: req.Prior}, annotationRefused(c, err, w.Ref)
 			}
 		}
+	}
+	if why := kept(o, s.workloads, manager(req.Owner)); why != "" {
+		return gone, hcl.Diagnostics{diag.Warningf(CodeKept, "Pods stay in the mesh", "%s. Remove the annotation there and restart the pods to take them out.", strings.ToUpper(why[:1])+why[1:])}
 	}
 	return gone, nil
 }

@@ -26,6 +26,7 @@ type Workload struct {
 	Template corev1.PodTemplateSpec
 	// Selector matches its pods.
 	Selector *metav1.LabelSelector
+	managed  []metav1.ManagedFieldsEntry
 	// Current are the pods of the newest revision, Old those of earlier ones and those that are terminating; both in
 	// order of name, finished pods left out.
 	Current, Old []*corev1.Pod
