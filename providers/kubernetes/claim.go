@@ -12,20 +12,13 @@ import (
 // Claim implements providers.Claimer: it writes the owner's mark. Types that only add fields to objects of others have
 // no mark on them: their fields go over to the field manager of the new address.
 func (s *single) Claim(ctx context.Context, req providers.ClaimRequest) (providers.ClaimResponse, hcl.Diagnostics) {
-	rec, ds := recordOf(req.Private)
-	if ds.HasErrors() || len(rec.Objects) == 0 {
-		return providers.ClaimResponse{Private: req.Private}, ds
-	}
 	o := s.options(req.Value, req.Owner)
-	if !o.Partial {
-		ds = append(ds, s.cluster().Claim(ctx, req.Owner, rec.Objects[0])...)
+	record, ds := s.cluster().ClaimSet(ctx, req.Owner, req.Private, o)
+	rec, more := recordOf(record)
+	if ds = append(ds, more...); ds.HasErrors() || !o.Partial || len(rec.Objects) == 0 {
 		return providers.ClaimResponse{Private: req.Private}, ds
 	}
-	next, more := s.cluster().HandOver(ctx, rec.Objects[0], o.Manager)
-	if ds = append(ds, more...); ds.HasErrors() {
-		return providers.ClaimResponse{Private: req.Private}, ds
-	}
-	return providers.ClaimResponse{Private: s.resealed(kube.Record{Objects: []kube.ObjectRecord{next}}, req.Private)}, ds
+	return providers.ClaimResponse{Private: s.resealed(rec, req.Private)}, ds
 }
 
 // resealer is the part of a form that keeps more than the record, and takes it over from what was recorded before.

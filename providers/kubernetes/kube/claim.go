@@ -15,8 +15,33 @@ import (
 // CodeClaim: an object does not get its owner's mark.
 const CodeClaim diag.Code = "k8s.claim"
 
+// ClaimSet claims every object of an encoded record, with two requests each, and returns the record from then on. Of objects that
+// are only written to (o.Partial) the fields go over to o.Manager instead: they bear no mark of the owner. It is idempotent.
+func (c *Cluster) ClaimSet(ctx context.Context, owner providers.Owner, record []byte, o SetOptions) ([]byte, hcl.Diagnostics) {
+	rec, err := DecodeRecord(record)
+	if err != nil {
+		return record, diag.FromError(CodeRecord, "Record cannot be read", err, nil)
+	}
+	var ds hcl.Diagnostics
+	for i, object := range rec.Objects {
+		var more hcl.Diagnostics
+		if o.Partial {
+			rec.Objects[i], more = c.HandOver(ctx, object, o.Manager)
+		} else {
+			more = c.Claim(ctx, owner, object)
+		}
+		if ds = append(ds, more...); ds.HasErrors() {
+			return record, ds
+		}
+	}
+	if !o.Partial || len(rec.Objects) == 0 {
+		return record, ds
+	}
+	return rec.Encode(), ds
+}
+
 // Claim writes the owner's marks on an object and nothing else. An object of another UID is refused, and so is one that
-// another state owns. It is idempotent.
+// another state owns. It is idempotent. A kill half-way leaves a field manager behind that shares the marks, which does no harm.
 func (c *Cluster) Claim(ctx context.Context, owner providers.Owner, o ObjectRecord) hcl.Diagnostics {
 	m, err := c.Mapping(ctx, o.GVK())
 	if err != nil {
@@ -43,6 +68,17 @@ func (c *Cluster) Claim(ctx context.Context, owner providers.Owner, o ObjectReco
 	if err != nil {
 		return diag.FromError(CodeClaim, "Marks not written", err, nil)
 	}
-	_, err = c.Patch(ctx, o.Ref, types.MergePatchType, patch, metav1.PatchOptions{})
+	if entryOf(found.ManagedFields, FieldManager) == nil { // it was never applied, as before an import
+		_, err = c.Patch(ctx, o.Ref, types.MergePatchType, patch, metav1.PatchOptions{})
+		return c.Diagnose(err, "patch", o.Ref)
+	}
+	live, err := c.Patch(ctx, o.Ref, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: claimManager})
+	if err == nil {
+		err = c.rewrite(ctx, &wish{ref: o.Ref, body: u}, live, FieldManager, rewrite{from: []string{claimManager}})
+	}
 	return c.Diagnose(err, "patch", o.Ref)
 }
+
+// claimManager writes marks for as long as it takes to give them back to what was applied: a patch takes a field away from its
+// former manager, and the next thorough look would find that the marks are not ours.
+const claimManager = FieldManager + "-claim"

@@ -110,7 +110,7 @@ func withFields(e metav1.ManagedFieldsEntry, fields *fieldpath.Set) (metav1.Mana
 // what the configuration sets itself is certain.
 func written(live, body *unstructured.Unstructured, e *metav1.ManagedFieldsEntry) *fieldpath.Set {
 	fields := fieldsOf(e)
-	if e.Operation == metav1.ManagedFieldsOperationApply {
+	if e.Operation == metav1.ManagedFieldsOperationApply || e.Manager == claimManager {
 		return fields
 	}
 	model := body.Object

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -113,7 +114,10 @@ func (t Type) Plan(ctx context.Context, req providers.PlanRequest) (providers.Pl
 	case req.Incomplete && t.Settled != nil && o.Action != kube.Create && o.Action != kube.Replace:
 		res.Again = "it was applied, but Linkerd has not put it into force yet"
 	case o.Action == kube.Update && !req.Prior.IsNull() && res.Planned.RawEquals(req.Prior):
-		res.Again = fmt.Sprintf("restores %v", o.Changes)
+		res.Again = "the ownership of its fields is to be restored"
+		if len(o.Changes) > 0 {
+			res.Again = "restores " + strings.Join(o.Changes, ", ")
+		}
 	}
 	if known {
 		t.World.Plan(req.Address.String(), desired.Object)
