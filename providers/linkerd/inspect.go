@@ -8,6 +8,7 @@ import (
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
+	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/policy"
 )
@@ -16,7 +17,7 @@ import (
 // what the others find.
 func (p *provider) Inspect(ctx context.Context, req providers.InspectRequest) (out providers.Inspection, ds hcl.Diagnostics) {
 	for _, inspect := range []func(context.Context, env.Env, providers.InspectRequest) (providers.Inspection, hcl.Diagnostics){
-		mesh.Inspect, policy.Inspect, p.inspectCertificates,
+		mesh.Inspect, policy.Inspect, install.Inspect, p.inspectCertificates,
 	} {
 		found, more := inspect(ctx, p.env(), req)
 		out.Add(found)

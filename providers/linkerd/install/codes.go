@@ -4,6 +4,10 @@ import "github.com/meshplan/meshplan/internal/diag"
 
 // The codes of what this package reports.
 const (
+	// CodeDriftGateway: the Gateway API that the mesh reads is too old, or somebody else keeps it as well.
+	CodeDriftGateway diag.Code = "linkerd.drift.gateway-api"
+	// CodeDriftRelease: a release of Linkerd does not fit its definitions or the cluster any more.
+	CodeDriftRelease diag.Code = "linkerd.drift.release"
 	// CodeNoInjector: the proxy injector did not inject the pod that it was asked to.
 	CodeNoInjector diag.Code = "linkerd.injector-silent"
 	// CodeForeignResources: custom resources that are not ours would be deleted with their definition.

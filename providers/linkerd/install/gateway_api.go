@@ -70,16 +70,11 @@ func orUnknown(s string) string {
 
 // keeper names who keeps a definition, as far as its marks tell.
 func (d gatewayDefinition) keeper() string {
-	labels, annotations := d.GetLabels(), d.GetAnnotations()
-	switch {
-	case annotations[kube.AnnotationOwner] != "":
-		return "the meshplan state of " + scrub(annotations[kube.AnnotationOwner])
-	case annotations["meta.helm.sh/release-name"] != "":
-		return fmt.Sprintf("the Helm release %s/%s", scrub(annotations["meta.helm.sh/release-namespace"]), scrub(annotations["meta.helm.sh/release-name"]))
-	case labels["addonmanager.kubernetes.io/mode"] != "":
-		return "the cluster's add-on manager"
-	case annotations["linkerd.io/created-by"] != "":
-		return "an installation of Linkerd (" + scrub(annotations["linkerd.io/created-by"]) + ")"
+	if owner := d.GetAnnotations()[kube.AnnotationOwner]; owner != "" {
+		return "the meshplan state of " + scrub(owner)
+	}
+	if tool := d.tool(); tool != "" {
+		return tool
 	}
 	for _, f := range d.GetManagedFields() {
 		if f.Operation == "Apply" || f.Manager == "kubectl-client-side-apply" {
@@ -87,6 +82,20 @@ func (d gatewayDefinition) keeper() string {
 		}
 	}
 	return "somebody unknown"
+}
+
+// tool names the tool that has marked a definition as its own, or "".
+func (d gatewayDefinition) tool() string {
+	labels, annotations := d.GetLabels(), d.GetAnnotations()
+	switch {
+	case annotations["meta.helm.sh/release-name"] != "":
+		return fmt.Sprintf("the Helm release %s/%s", scrub(annotations["meta.helm.sh/release-namespace"]), scrub(annotations["meta.helm.sh/release-name"]))
+	case labels["addonmanager.kubernetes.io/mode"] != "":
+		return "the cluster's add-on manager"
+	case annotations["linkerd.io/created-by"] != "":
+		return "an installation of Linkerd (" + scrub(annotations["linkerd.io/created-by"]) + ")"
+	}
+	return ""
 }
 
 // newerBundle reports whether bundle a is certainly newer than b.
@@ -116,7 +125,7 @@ func (t *crds) gatewayAPI(ctx context.Context, req providers.PlanRequest, render
 	c := t.env.Cluster()
 	var missing []string
 	for _, name := range slices.Compact(names) {
-		r := kube.Ref{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: name}
+		r := definitionRef(name)
 		u, err := c.Get(ctx, r)
 		switch {
 		case apierrors.IsForbidden(err):

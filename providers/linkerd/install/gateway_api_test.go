@@ -4,15 +4,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/zclconf/go-cty/cty"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/internal/testenv"
+	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/linkerd/install"
 	"github.com/meshplan/meshplan/providers/linkerd/linkerdtest"
 )
@@ -205,5 +210,79 @@ func TestGatewayAPIOutlivesItsInstaller(t *testing.T) {
 				t.Errorf("the definition still carries our mark: %s", marks)
 			}
 		})
+	}
+}
+
+// TestDriftBelowTheMesh: others change the Gateway API and the definitions under a control plane that stays as it was.
+func TestDriftBelowTheMesh(t *testing.T) {
+	r := newRollout(t)
+	config := gatewayChart(t, r, "v1.1.1")
+	t.Cleanup(func() { removeDefinition(t, httpRoutes) })
+	r.crds.Apply(t, config+"install_gateway_api = true\n")
+	defer r.crds.Delete(t)
+	recorded := func(in *linkerdtest.Instance, typ string) providers.Recorded {
+		return providers.Recorded{Address: addr.Resource{Mode: addr.Managed, Type: typ, Name: "linkerd"}.Instance(addr.NoKey), Value: in.Value}
+	}
+	findings := func(all ...providers.Recorded) (out []string) {
+		t.Helper()
+		got, ds := install.Inspect(t.Context(), r.env, providers.InspectRequest{Lineage: r.crds.Owner.Lineage, Recorded: all})
+		if ds.HasErrors() {
+			t.Fatal(linkerdtest.Text(ds))
+		}
+		for _, f := range got.Findings {
+			if f.Fix == "" || f.Owner.Resource.Type == "" {
+				t.Errorf("finding without a way out or an owner: %+v", f)
+			}
+			out = append(out, string(f.Class)+": "+f.Summary)
+		}
+		return out
+	}
+	crds := recorded(r.crds, "linkerd_crds")
+	if got := findings(crds); len(got) > 0 {
+		t.Errorf("right after the installation: %q", got)
+	}
+	client := testenv.Dynamic(t).Resource(crdsGVR)
+	patch := func(name, body string) {
+		t.Helper()
+		if _, err := client.Patch(t.Context(), name, types.MergePatchType, []byte(body), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	patch(httpRoutes, `{"metadata":{"annotations":{"meta.helm.sh/release-name":"gateway","meta.helm.sh/release-namespace":"theirs"}}}`)
+	if got := findings(crds); !slices.Equal(got, []string{"linkerd.drift.gateway-api: Two keep the Gateway API"}) {
+		t.Errorf("after a Helm release took it as well: %q", got)
+	}
+	removeDefinition(t, httpRoutes)
+	old := &unstructured.Unstructured{Object: gatewayCRD("HTTPRoute", "v0.7.1", "v1beta1", false)}
+	if _, err := client.Create(t.Context(), old, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := findings(crds); !slices.Equal(got, []string{"linkerd.drift.gateway-api: Gateway API is too old for Linkerd"}) {
+		t.Errorf("after somebody put an old one there: %q", got)
+	}
+
+	// A control plane of another release than its definitions, and one that Kubernetes has left behind.
+	control := func(app, chart string) providers.Recorded {
+		v := cty.ObjectVal(map[string]cty.Value{"app_version": cty.StringVal(app), "chart_version": cty.StringVal(chart)})
+		return providers.Recorded{Address: addr.Resource{Mode: addr.Managed, Type: "linkerd_control_plane", Name: "linkerd"}.Instance(addr.NoKey), Value: v}
+	}
+	base, err := filepath.Abs(charts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := r.settings
+	settings.BaseDir = func() string { return base }
+	definitions := linkerdtest.New(install.Types(r.env, settings)["linkerd_crds"], "definitions", r.log)
+	definitions.Apply(t, crdsConfig)
+	defer definitions.Delete(t)
+	if got := findings(control("edge-26.8.3", "2026.8.3")); slices.Contains(got, "linkerd.drift.release: Definitions are older than the control plane") {
+		t.Errorf("with its own definitions: %q", got)
+	}
+	patch("servers.policy.linkerd.io", `{"metadata":{"labels":{"helm.sh/chart":"linkerd-crds-2025.1.1"}}}`)
+	if got := findings(control("edge-26.8.3", "2026.8.3")); !slices.Contains(got, "linkerd.drift.release: Definitions are older than the control plane") {
+		t.Errorf("with old definitions: %q", got)
+	}
+	if got := findings(control("stable-2.15.0", "2024.1.1")); !slices.Equal(got, []string{"linkerd.drift.release: Kubernetes is not one that this release was made for"}) {
+		t.Errorf("with an old release: %q", got)
 	}
 }

@@ -56,23 +56,32 @@ func arriving(from, to release) (notes []string) {
 // definitionsBehind warns when the definitions in the cluster come from an older chart than the control plane and the
 // plan does not bring others: the new control plane would look for fields that they do not have.
 func (t *controlPlane) definitionsBehind(ctx context.Context, planned cty.Value, version string) hcl.Diagnostics {
-	r := kube.Ref{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: "servers.policy.linkerd.io"}
 	c := t.env.Cluster()
-	if c.World().PlansObject(r.ID()) {
+	if c.World().PlansObject(definitionRef("servers.policy.linkerd.io").ID()) {
 		return nil
 	}
-	u, err := c.Get(ctx, r)
+	if text := olderDefinitions(ctx, c, version); text != "" {
+		return hcl.Diagnostics{diag.Warningf(CodeDefinitions, "Definitions are older than the control plane", "%s Upgrade linkerd_crds first.", text)}
+	}
+	return nil
+}
+
+// olderDefinitions says that the definitions in the cluster come from an older chart than a version, or "".
+func olderDefinitions(ctx context.Context, c *kube.Cluster, version string) string {
+	u, err := c.Get(ctx, definitionRef("servers.policy.linkerd.io"))
 	if err != nil || u == nil {
-		return nil // data linkerd_check speaks of definitions that are missing
+		return "" // data linkerd_check speaks of definitions that are missing
 	}
 	const prefix = "linkerd-crds-"
 	label := u.GetLabels()["helm.sh/chart"]
 	if len(label) <= len(prefix) || !newerBundle(version, label[len(prefix):]) {
-		return nil
+		return ""
 	}
-	return hcl.Diagnostics{diag.Warningf(CodeDefinitions, "Definitions are older than the control plane",
-		"The definitions in the cluster come from the chart %s, and the control plane from version %s. Upgrade linkerd_crds first: newer definitions serve an older control plane, but not the other way round.",
-		scrub(label), version)}
+	return fmt.Sprintf("The definitions in the cluster come from the chart %s, and the control plane from version %s: newer definitions serve an older control plane, but not the other way round.", scrub(label), version)
+}
+
+func definitionRef(name string) kube.Ref {
+	return kube.Ref{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: name}
 }
 
 // journey sums the way of an upgrade up.

@@ -54,7 +54,7 @@ func (t *crds) Permit(ctx context.Context, req providers.PermitRequest) ([]provi
 }
 
 func definitionsRight(why string, names ...string) providers.Right {
-	return kube.ReadRight(providers.ForPlan, "get", "apiextensions.k8s.io", "customresourcedefinitions", "", why, names...)
+	return kube.ReadRight(providers.ForDrift, "get", "apiextensions.k8s.io", "customresourcedefinitions", "", why, names...)
 }
 
 // Permit implements providers.Permitter.
@@ -82,7 +82,7 @@ func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 	issuer := kube.ReadRight(providers.ForPlan, "get", "", "secrets", ns, "see whether an anchor that leaves the bundle is still needed", certs.IssuerName)
 	plugin := kube.ReadRight(providers.ForPlan, "list", "apps", "daemonsets", kube.AnyNamespace, "see whether the CNI plugin is there")
 	issuer.Rare, plugin.Rare = true, true // only when an anchor leaves, or with the plugin
-	out := append(certs.RefusalRights(providers.ForDrift, t.env),
+	out := append(certs.RefusalRights(providers.ForDrift, t.env), kube.VersionRight(),
 		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", why, t.namespace(req.Config)),
 		kube.ReadRight(providers.ForPlan, "list", "", "nodes", "", why),
 		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", ns, "see which release runs and what proxies trust", configName, certs.TrustRootsName),
