@@ -176,7 +176,7 @@ func undone(l plans.Lost) *hcl.Diagnostic {
 // givenBack says where an object that was taken over ends.
 func givenBack(run state.RunID, restored bool) string {
 	if restored {
-		return fmt.Sprintf("run %d took it over: it gets its values from before that, and is no longer managed; the mark of this state stays on it", run)
+		return fmt.Sprintf("run %d took it over: it gets its values from before that, and is no longer managed or marked as ours", run)
 	}
-	return fmt.Sprintf("run %d took it over: it stays as it is and is no longer managed; the mark of this state stays on it", run)
+	return fmt.Sprintf("run %d took it over: it stays as it is and is no longer managed or marked as ours", run)
 }

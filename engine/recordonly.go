@@ -56,6 +56,14 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 			after.Private = private
 		}
 	}
+	if op == plans.OpForget {
+		if ds = append(ds, a.release(ctx, c, c.Before, c.PriorPrivate)...); ds.HasErrors() {
+			out.Failed, out.Error, out.Remove = true, firstError(ds), nil
+			if recorded && in.From.IsZero() {
+				out.After = in.Before
+			}
+		}
+	}
 	out.At = a.engine.options.Now().UTC()
 	if after != nil {
 		out.After = after
@@ -67,6 +75,15 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 		a.count(c, op)
 	}
 	return ds
+}
+
+// release lets the type take its mark off an object that stays and is forgotten.
+func (a *applier) release(ctx context.Context, c *plans.Change, v cty.Value, private []byte) hcl.Diagnostics {
+	releaser, ok := a.typeOf(c).(providers.Releaser)
+	if !ok || v == cty.NilVal || plainOf(v).IsNull() {
+		return nil
+	}
+	return releaser.Release(ctx, providers.ClaimRequest{Owner: a.owner(c.Addr), Value: plainOf(v), Private: private})
 }
 
 // keptRecord is the record of an object that stays as it is.

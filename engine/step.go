@@ -268,6 +268,9 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 	if more.HasErrors() && errors.Is(opCtx.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 		more = append(more, diag.Errorf(CodeTimeout, "Timeout", "%s: %s.", c.Addr, context.Cause(opCtx)))
 	}
+	if c.Forgets && !more.HasErrors() {
+		more = append(more, a.release(ctx, c, resp.Value, resp.Private)...)
+	}
 	ds = append(ds, i.place(more)...)
 	s.wrote()
 	if ds.HasErrors() && !diag.AllRefused(more) && s.op == plans.OpCreate && (resp.Value == cty.NilVal || plainOf(resp.Value).IsNull()) {

@@ -98,3 +98,51 @@ func TestMovedResourcesTakeTheirObjectsAlong(t *testing.T) {
 	}
 	w.must(0, "destroy", "--auto-approve")
 }
+
+// TestObjectsAreHandedOverToAnotherState: what one state lets go with a removed block, another adopts as it is. Without that
+// it is refused.
+func TestObjectsAreHandedOverToAnotherState(t *testing.T) {
+	a, b := newWorkspace(t, ""), newWorkspace(t, "")
+	if err := os.CopyFS(filepath.Join(a.dir, "charts", "linkerd-crds"), os.DirFS("mtls-rollout/charts/linkerd-crds")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(b.dir, "charts", "linkerd-crds"), os.DirFS("mtls-rollout/charts/linkerd-crds")); err != nil {
+		t.Fatal(err)
+	}
+	a.write("main.mesh.hcl", movedBefore)
+	a.must(0, "apply", "--auto-approve")
+	client := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace("shop")
+	before, err := client.Get(t.Context(), "web", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	theirs := strings.NewReplacer(
+		"  name = \"shop\"\n", "  name      = \"shop\"\n  on_exists = \"adopt\"\n",
+		"  namespace = kubernetes_namespace.shop.name\n}", "  namespace = kubernetes_namespace.shop.name\n  on_exists = \"adopt\"\n}",
+		"  access_policy = \"audit\"\n", "  access_policy = \"audit\"\n  on_exists     = \"adopt\"\n",
+		"  manifest = {\n    apiVersion = \"v1\"", "  on_exists = \"adopt\"\n  manifest = {\n    apiVersion = \"v1\"",
+	).Replace(movedBefore)
+	b.write("main.mesh.hcl", theirs)
+	refused := b.must(1, "plan")
+	contains(t, refused, words(refused.stderr), "k8s.foreign-owner", "a removed block that says destroy = false")
+
+	gone := ""
+	for _, address := range []string{"linkerd_retry_policy.old", "kubernetes_manifest.web", "linkerd_server.old", "linkerd_crds.old", "kubernetes_namespace.shop"} {
+		gone += "removed {\n  from = " + address + "\n  lifecycle {\n    destroy = false\n  }\n}\n"
+	}
+	a.write("main.mesh.hcl", gone)
+	a.must(0, "apply", "--auto-approve")
+	a.must(0, "plan", "--detailed-exitcode")
+	b.must(0, "plan")
+	b.must(0, "apply", "--auto-approve")
+	b.must(0, "plan", "--detailed-exitcode")
+	after, err := client.Get(t.Context(), "web", metav1.GetOptions{})
+	if err != nil || after.GetUID() != before.GetUID() {
+		t.Errorf("the Service is another one: %v", err)
+	}
+	if mark := after.GetAnnotations()["meshplan.dev/owner"]; mark == before.GetAnnotations()["meshplan.dev/owner"] || !strings.HasSuffix(mark, "/kubernetes_manifest.web") {
+		t.Errorf("its mark is %q", mark)
+	}
+	b.must(0, "destroy", "--auto-approve")
+}

@@ -52,6 +52,13 @@ type Claimer interface {
 	Claim(ctx context.Context, req ClaimRequest) (ClaimResponse, hcl.Diagnostics)
 }
 
+// Releaser is an optional capability of a ResourceType that marks its objects with their owner: it takes the mark off an object
+// that is forgotten and stays, so that another state may adopt it. What is gone, or belongs to another state, is left alone. It is
+// idempotent.
+type Releaser interface {
+	Release(ctx context.Context, req ClaimRequest) hcl.Diagnostics
+}
+
 // ClaimRequest names the object by its present value and what is recorded with it.
 type ClaimRequest struct {
 	Owner

@@ -59,7 +59,8 @@ func (a *app) stateRmCommand() *cobra.Command {
 		Use:   "rm ADDRESS...",
 		Short: "Forget instances and leave their objects alone",
 		Long: "Removes the records of instances, or of all instances of a resource. Their objects stay in the cluster as they are, and meshplan no longer manages them. " +
-			"The next plan creates, or adopts, what the configuration still has.",
+			"The next plan creates, or adopts, what the configuration still has. Objects keep the mark of this state, so that no other one adopts them; " +
+			"to hand them over to another one, apply a removed block that says destroy = false instead.",
 		Example: "  meshplan state rm kubernetes_manifest.web\n  meshplan state rm 'kubernetes_manifest.web[\"eu\"]'",
 		Args:    cobra.ArbitraryArgs, ValidArgsFunction: a.completeRecorded(&in),
 		RunE: func(cmd *cobra.Command, args []string) error {

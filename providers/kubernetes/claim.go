@@ -32,3 +32,8 @@ func (s *single) resealed(rec kube.Record, was []byte) []byte {
 	}
 	return rec.Encode()
 }
+
+// Release implements providers.Releaser.
+func (s *single) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	return s.cluster().ReleaseSet(ctx, req.Owner, req.Private, s.options(req.Value, req.Owner))
+}

@@ -14,3 +14,8 @@ func (t *resourceType) Claim(ctx context.Context, req providers.ClaimRequest) (p
 	record, ds := t.set(req.Value).Cluster.ClaimSet(ctx, req.Owner, req.Private, kube.SetOptions{})
 	return providers.ClaimResponse{Private: record}, ds
 }
+
+// Release implements providers.Releaser.
+func (t *resourceType) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	return t.set(req.Value).Cluster.ReleaseSet(ctx, req.Owner, req.Private, kube.SetOptions{})
+}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/hcl/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +41,42 @@ func (c *Cluster) ClaimSet(ctx context.Context, owner providers.Owner, record []
 	return rec.Encode(), ds
 }
 
+// ReleaseSet takes the owner's marks off the objects of an encoded record, with two requests each. What is gone, or bears the mark
+// of another state, is left alone, and so are objects that are only written to (o.Partial): they bear no mark. It is idempotent.
+func (c *Cluster) ReleaseSet(ctx context.Context, owner providers.Owner, record []byte, o SetOptions) hcl.Diagnostics {
+	rec, err := DecodeRecord(record)
+	if err != nil {
+		return diag.FromError(CodeRecord, "Record cannot be read", err, nil)
+	}
+	if o.Partial {
+		return nil
+	}
+	for _, object := range rec.Objects {
+		m, err := c.Mapping(ctx, object.GVK())
+		var unknown *UnknownKindError
+		if errors.As(err, &unknown) && unknown.Broken == nil {
+			continue // the kind is gone, and with it the object
+		}
+		if err != nil {
+			return c.Diagnose(err, "get", object.Ref)
+		}
+		found, err := c.getMetadata(ctx, m, object.Ref)
+		if err != nil {
+			return c.Diagnose(err, "get", object.Ref)
+		}
+		if found == nil || object.UID != "" && string(found.UID) != object.UID {
+			continue
+		}
+		if whose, _ := ownershipOf(found.Annotations, owner); whose == foreigner {
+			continue
+		}
+		if ds := c.orphan(ctx, object.Ref, found); ds.HasErrors() {
+			return ds
+		}
+	}
+	return nil
+}
+
 // Claim writes the owner's marks on an object and nothing else. An object of another UID is refused, and so is one that
 // another state owns. It is idempotent. A kill half-way leaves a field manager behind that shares the marks, which does no harm.
 func (c *Cluster) Claim(ctx context.Context, owner providers.Owner, o ObjectRecord) hcl.Diagnostics {
@@ -59,7 +96,7 @@ func (c *Cluster) Claim(ctx context.Context, owner providers.Owner, o ObjectReco
 	case marked == OwnerMark(owner):
 		return nil
 	case whose == foreigner:
-		return hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Remove it there first (`meshplan state rm`), then adopt it here.", o.Ref, diag.Scrub(marked))}
+		return hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Let it go there, with a removed block that says destroy = false, then adopt it here.", o.Ref, diag.Scrub(marked))}
 	}
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": o.APIVersion(), "kind": o.Kind}}
 	mark(u, owner)

@@ -131,7 +131,7 @@ func (c *Cluster) mayTake(owner providers.Owner, r Ref, rec *ObjectRecord, o Set
 	case whose == sibling:
 		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another resource", "%s is already managed as %s in the same state. Two resources cannot manage one object: remove one of them, or declare a `moved` block.", r, mark)}
 	case whose == foreigner:
-		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Remove it there first (`meshplan state rm`), then adopt it here.", r, diag.Scrub(mark))}
+		return false, hcl.Diagnostics{diag.Errorf(CodeForeign, "Object belongs to another state", "%s carries the mark of another meshplan state (%s). Let it go there, with a removed block that says destroy = false, then adopt it here.", r, diag.Scrub(mark))}
 	case sameObject: // our mark was removed by hand
 		return false, nil
 	case o.OnExists == OnExistsAdopt:

@@ -24,3 +24,17 @@ func (t *issuerResource) Claim(ctx context.Context, req providers.ClaimRequest) 
 	_, ds = t.env.Cluster().ClaimSet(ctx, req.Owner, p.Set, kube.SetOptions{}) // whose record stays as it is
 	return providers.ClaimResponse{Private: req.Private}, ds
 }
+
+// Release implements providers.Releaser.
+func (t *anchorResource) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	return t.env.Cluster().ReleaseSet(ctx, req.Owner, req.Private, kube.SetOptions{})
+}
+
+// Release implements providers.Releaser.
+func (t *issuerResource) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	p, ds := decodeIssuerPrivate(req.Private)
+	if ds.HasErrors() {
+		return ds
+	}
+	return t.env.Cluster().ReleaseSet(ctx, req.Owner, p.Set, kube.SetOptions{})
+}

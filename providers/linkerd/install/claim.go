@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -29,4 +31,18 @@ func (t *charted) Claim(ctx context.Context, req providers.ClaimRequest) (provid
 	}
 	p.Mark = claim(p.Mark, markOptions(req.Owner))
 	return providers.ClaimResponse{Private: p.encode()}, ds
+}
+
+// Release implements providers.Releaser. The labels on the namespace stay: they bear no mark.
+func (t *charted) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	p, ds := decodePrivate(req.Private)
+	if ds.HasErrors() {
+		return ds
+	}
+	for _, record := range append(slices.Collect(maps.Values(p.Hooks)), p.Chart) {
+		if ds = append(ds, t.env.Cluster().ReleaseSet(ctx, req.Owner, record, kube.SetOptions{})...); ds.HasErrors() {
+			return ds
+		}
+	}
+	return ds
 }

@@ -20,3 +20,12 @@ func (t inbound) Claim(ctx context.Context, req providers.ClaimRequest) (provide
 	_, ds := t.env.Cluster().ClaimSet(ctx, req.Owner, record.Set.Encode(), kube.SetOptions{}) // whose record stays as it is
 	return res, ds
 }
+
+// Release implements providers.Releaser.
+func (t inbound) Release(ctx context.Context, req providers.ClaimRequest) hcl.Diagnostics {
+	record, err := decodeInbound(req.Private)
+	if err != nil {
+		return diag.FromError(kube.CodeRecord, "Record cannot be read", err, nil)
+	}
+	return t.env.Cluster().ReleaseSet(ctx, req.Owner, record.Set.Encode(), kube.SetOptions{})
+}
