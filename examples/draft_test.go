@@ -6,6 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshplan/meshplan/internal/testenv"
 )
 
 // drafted is what runs in a namespace before anybody thinks of a mesh: payments, which trips call by an address in their
@@ -127,6 +132,43 @@ func TestDraftedRollout(t *testing.T) {
 	}
 	second.must(0, "fmt", "--check")
 	second.must(0, "validate")
+
+	// And so it is done: the former owner lets the installation go, and the draft takes it over as it is.
+	pods := func() string {
+		t.Helper()
+		list, err := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace("linkerd").List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, u := range list.Items {
+			out = append(out, string(u.GetUID()))
+		}
+		return strings.Join(out, " ")
+	}
+	before := pods()
+	gone := ""
+	for _, address := range []string{"linkerd_control_plane.linkerd", "linkerd_crds.linkerd", "linkerd_identity_issuer.mesh", "linkerd_trust_anchor.root", "kubernetes_namespace.linkerd"} {
+		gone += "removed {\n  from = " + address + "\n  lifecycle {\n    destroy = false\n  }\n}\n"
+	}
+	w.write("mesh.mesh.hcl", gone)
+	injection := read(t, w, "injection.mesh.hcl")
+	w.write("injection.mesh.hcl", regexp.MustCompile(`(?m)^ +proxy_version .*\n`).ReplaceAllString(injection, ""))
+	w.must(0, "apply", "--auto-approve")
+	adopts := second.must(0, "plan")
+	contains(t, adopts, adopts.stdout, "linkerd_control_plane.linkerd")
+	second.must(0, "apply", "--auto-approve")
+	second.must(0, "plan", "--detailed-exitcode")
+	if after := pods(); after != before {
+		t.Errorf("taking the control plane over has replaced its pods: %s, then %s", before, after)
+	}
+	w.must(0, "destroy", "--auto-approve")                                               // the proxies go before what they depend on
+	for _, secret := range []string{"linkerd-identity-issuer", "linkerd-trust-anchor"} { // which the draft left to whoever keeps them
+		if err := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace("linkerd").Delete(t.Context(), secret, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second.must(0, "destroy", "--auto-approve")
 }
 
 func read(t *testing.T, w *workspace, name string) string {
