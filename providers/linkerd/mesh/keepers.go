@@ -27,7 +27,7 @@ func keepers(entries []metav1.ManagedFieldsEntry, ours string, metadata ...strin
 			continue
 		}
 		var fields map[string]json.RawMessage
-		raw := e.FieldsV1.Raw
+		raw := e.FieldsV1.GetRawBytes()
 		for _, step := range path {
 			if json.Unmarshal(raw, &fields) != nil {
 				raw = nil
