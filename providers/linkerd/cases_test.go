@@ -21,7 +21,7 @@ var cases = []struct {
 	{"a policy refers to an authentication that does not exist", []string{"providers/linkerd/policy/TestReferencesToNothingAreErrors", "providers/linkerd/policy/TestEvaluate"}},
 	{"no required authentications admits everybody", []string{"providers/linkerd/policy/TestEvaluate", "providers/linkerd/lint/TestObject"}},
 	{"two Servers select one port of a pod", []string{"providers/linkerd/policy/TestServerTraps", "providers/linkerd/policy/TestEvaluate"}},
-	{"the first route on a Server takes the probe route away", []string{"providers/linkerd/policy/TestRoutesTakeTheProbeRouteAway"}},
+	{"the first route on a Server takes the probe route away", []string{"providers/linkerd/policy/TestRoutesTakeTheProbeRouteAway", "providers/linkerd/traffic/TestTheFirstRouteOnAServerNeedsOneForProbes"}},
 	{"probes that Linkerd does not admit by itself", []string{"providers/linkerd/policy/TestProbesThatAServerRefuses", "providers/linkerd/policy/TestServerTraps"}},
 	{"a parentRef without a kind", []string{"providers/linkerd/lint/TestObject"}},
 	{"a Server as parent with a port, section or namespace", []string{"providers/linkerd/lint/TestObject"}},

@@ -2,8 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/meshplan/meshplan/internal/diag"
-	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // routeMatch is what a request must look like. Headers and parameters are not looked at: a probe that needs them to
@@ -129,30 +126,29 @@ func (p probe) diagnostic(server, attribute string) *hcl.Diagnostic {
 		server, p.name, p.container, p.workload, p.path, p.port, p.why), cty.GetAttrPath(attribute))
 }
 
-// LintProbes finds the probes that fail once the planned routes are attached to a Server. Findings point at attribute.
-func (w *World) LintProbes(ctx context.Context, e env.Env, namespace, server, attribute string) (hcl.Diagnostics, error) {
-	s, err := w.around(ctx, e, namespace)
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(s.objects.Servers, func(o Server) bool { return o.Name == server })
-	if i < 0 {
-		return nil, nil
-	}
-	var ds hcl.Diagnostics
-	for _, workload := range s.observed.Workloads {
-		for _, pod := range workload.Current {
-			if s.objects.Servers[i].Selector == nil || !selects(s.objects.Servers[i].Selector, pod.Labels) {
-				continue
-			}
-			for _, port := range s.objects.Servers[i].ports(pod) {
-				for _, p := range uncovered(pod, workload.Name, port, s) {
-					ds = append(ds, p.diagnostic(server, attribute))
-				}
-			}
-			break // the pods of one revision are alike
+// newlyBroken are the probes of a port that would fail by the plan and do not yet.
+func (s *surroundings) newlyBroken(c change) (out []probe) {
+	now := *s
+	now.objects = s.live
+	already := uncovered(c.pod, c.workload.Name, c.port, &now)
+	for _, p := range uncovered(c.pod, c.workload.Name, c.port, s) {
+		if !slices.ContainsFunc(already, func(o probe) bool { return o.container == p.container && o.name == p.name }) {
+			out = append(out, p)
 		}
 	}
-	slices.SortFunc(ds, func(a, b *hcl.Diagnostic) int { return cmp.Compare(fmt.Sprint(a.Detail), fmt.Sprint(b.Detail)) })
-	return ds, nil
+	return out
+}
+
+// routeOf returns the address of a planned route on a Server, or "".
+func (w *World) routeOf(s *surroundings, ns, server string) string {
+	for _, r := range s.objects.Routes {
+		if slices.Contains(r.Servers, server) {
+			for _, kind := range []string{"HTTPRoute", "GRPCRoute"} {
+				if address := w.Address(kind, ns, r.Name); address != "" {
+					return address
+				}
+			}
+		}
+	}
+	return ""
 }

@@ -17,8 +17,8 @@ import (
 )
 
 // Review compares the effective policy of every port in some namespaces as it is with what it would be, and names the
-// callers that were seen and would be refused, and the ports that a strict policy still leaves open to plaintext. It
-// reads what the proxies remember, of ports whose policy changes only.
+// callers that were seen and would be refused, the probes that routes would leave without an answer (an error), and the ports
+// that a strict policy still leaves open to plaintext. It reads what the proxies remember, of ports whose policy changes only.
 func (w *World) Review(ctx context.Context, e env.Env, namespaces []string) (hcl.Diagnostics, error) {
 	var ds hcl.Diagnostics
 	for _, ns := range namespaces {
@@ -63,6 +63,14 @@ func (w *World) reviewNamespace(ctx context.Context, e env.Env, ns string) (hcl.
 	}
 	var pods []metrics.Pod
 	for _, c := range changes {
+		for _, p := range s.newlyBroken(c) {
+			d := p.diagnostic(c.after.Server, "parents")
+			if address := w.routeOf(s, ns, c.after.Server); address != "" {
+				ds = append(ds, diag.For(d, address))
+				continue
+			}
+			place(c, p.diagnostic(c.after.Server, "pod_selector"))
+		}
 		if from := c.after.plaintext(); from != "" {
 			place(c, diag.Warningf(CodePlaintext, "Clients without mTLS are still admitted", "%s: the policy of %s is %s, but it still admits plaintext from %s.", c.after.source(), c.key(), c.after.Access, from))
 		}

@@ -341,3 +341,69 @@ func overlap(a, b []providers.Tag) bool {
 	}
 	return false
 }
+
+// TestTheFirstRouteOnAServerNeedsOneForProbes: a route takes the one away that Linkerd makes for probes by itself. The plan of
+// the route is refused until another route, with a policy, lets the kubelet through.
+func TestTheFirstRouteOnAServerNeedsOneForProbes(t *testing.T) {
+	r := newRig(t)
+	meshtest.Apply(t, r.env, r.ns, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: probed, namespace: NS}
+spec:
+  selector: {matchLabels: {app: probed}}
+  template:
+    metadata: {labels: {app: probed}, annotations: {linkerd.io/inject: enabled}}
+    spec:
+      containers:
+      - {name: web, image: "web:1", ports: [{name: http, containerPort: 8080}], readinessProbe: {httpGet: {path: /healthz, port: http}}}
+`)
+	meshtest.Eventually(t, "the workload is meshed", func() bool {
+		o, err := mesh.Observe(t.Context(), r.env.Cluster(), r.ns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := o.Find("deployment/probed")
+		return w != nil && w.Settled && len(w.Proxies()) == 1
+	})
+	r.make(r.instance("linkerd_server"), "name = \"probed\"\npod_selector = { app = \"probed\" }\nport = \"http\"\naccess_policy = \"deny\"\n")
+	review := func() hcl.Diagnostics { // of a plan of its own
+		t.Helper()
+		world := policy.NewWorld()
+		route := meshtest.NewInstance(t, Types(r.env, world)["linkerd_http_route"], "linkerd_http_route.pay")
+		_, ds := route.Plan(r.config(route, "name = \"pay\"\nparents = [{ kind = \"Server\", name = \"probed\" }]\nrule { matches = [{ path = \"/pay\" }] }\n"))
+		meshtest.Fail(t, ds)
+		found, err := world.Review(t.Context(), r.env, world.Changed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	ds := review()
+	if d := findCode(ds, policy.CodeProbeRoute); d == nil || d.Severity != hcl.DiagError || !strings.Contains(d.Detail, "/healthz") || !strings.Contains(d.Detail, "deployment/probed") {
+		t.Fatalf("the plan says %v", ds)
+	}
+	meshtest.Apply(t, r.env, r.ns, `
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: probes, namespace: NS}
+spec: {parentRefs: [{group: policy.linkerd.io, kind: Server, name: probed}], rules: [{matches: [{path: {type: Exact, value: /healthz}, method: GET}]}]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: NetworkAuthentication
+metadata: {name: kubelets, namespace: NS}
+spec: {networks: [{cidr: 0.0.0.0/0}]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: probes, namespace: NS}
+spec: {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: probes}, requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: NetworkAuthentication, name: kubelets}]}
+`)
+	meshtest.Eventually(t, "the route for probes is accepted", func() bool {
+		parents, _, _ := unstructured.NestedSlice(r.get(kube.Ref{Group: policyGroup, Version: "v1beta3", Kind: "HTTPRoute", Name: "probes"}).Object, "status", "parents")
+		return len(parents) > 0
+	})
+	if ds := review(); findCode(ds, policy.CodeProbeRoute) != nil {
+		t.Errorf("with a route and a policy for probes the plan says %v", ds)
+	}
+}
