@@ -47,5 +47,6 @@ resource "linkerd_inbound_policy" "shop" {
     timeout      = "2m"
   }
 
-  depends_on = [linkerd_gate.encrypted, linkerd_authorization_policy.callers]
+  # After the server of payments: its port is left to it.
+  depends_on = [linkerd_gate.encrypted, linkerd_authorization_policy.callers, linkerd_server.payment]
 }
