@@ -44,24 +44,18 @@ func (a *applier) recordOnly(ctx context.Context, n int, c *plans.Change, op pla
 		return stateError(err)
 	}
 	var ds hcl.Diagnostics
-	if op == plans.OpClaim {
+	switch op {
+	case plans.OpClaim:
 		private, more := a.claim(ctx, c)
-		if ds = append(ds, a.instance(c).place(more)...); ds.HasErrors() {
-			out.Failed, out.Error, out.Remove = true, firstError(ds), nil
-			if recorded && in.From.IsZero() {
-				out.After = in.Before
-			}
-			after = nil
-		} else {
-			after.Private = private
-		}
+		ds, after.Private = a.instance(c).place(more), private
+	case plans.OpForget:
+		ds = a.release(ctx, c, c.Before, c.PriorPrivate)
 	}
-	if op == plans.OpForget {
-		if ds = append(ds, a.release(ctx, c, c.Before, c.PriorPrivate)...); ds.HasErrors() {
-			out.Failed, out.Error, out.Remove = true, firstError(ds), nil
-			if recorded && in.From.IsZero() {
-				out.After = in.Before
-			}
+	if ds.HasErrors() {
+		after = nil
+		out.Failed, out.Error, out.Remove = true, firstError(ds), nil
+		if recorded && in.From.IsZero() {
+			out.After = in.Before
 		}
 	}
 	out.At = a.engine.options.Now().UTC()

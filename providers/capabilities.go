@@ -53,8 +53,8 @@ type Claimer interface {
 }
 
 // Releaser is an optional capability of a ResourceType that marks its objects with their owner: it takes the mark off an object
-// that is forgotten and stays, so that another state may adopt it. What is gone, or belongs to another state, is left alone. It is
-// idempotent.
+// that is forgotten and stays, so that another state may adopt it. What is gone, or belongs to another resource or state, is left
+// alone. It is idempotent.
 type Releaser interface {
 	Release(ctx context.Context, req ClaimRequest) hcl.Diagnostics
 }

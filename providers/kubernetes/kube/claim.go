@@ -42,7 +42,7 @@ func (c *Cluster) ClaimSet(ctx context.Context, owner providers.Owner, record []
 }
 
 // ReleaseSet takes the owner's marks off the objects of an encoded record, with two requests each. What is gone, or bears the mark
-// of another state, is left alone, and so are objects that are only written to (o.Partial): they bear no mark. It is idempotent.
+// of another resource or state, is left alone, and so are objects that are only written to (o.Partial): they bear no mark. It is idempotent.
 func (c *Cluster) ReleaseSet(ctx context.Context, owner providers.Owner, record []byte, o SetOptions) hcl.Diagnostics {
 	rec, err := DecodeRecord(record)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *Cluster) ReleaseSet(ctx context.Context, owner providers.Owner, record 
 		if found == nil || object.UID != "" && string(found.UID) != object.UID {
 			continue
 		}
-		if whose, _ := ownershipOf(found.Annotations, owner); whose == foreigner {
+		if whose, _ := ownershipOf(found.Annotations, owner); whose != ours {
 			continue
 		}
 		if ds := c.orphan(ctx, object.Ref, found); ds.HasErrors() {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -49,6 +50,20 @@ func fieldsOf(e *metav1.ManagedFieldsEntry) *fieldpath.Set {
 		return &fieldpath.Set{}
 	}
 	return set
+}
+
+// ManagersOf names the field managers of an object, in the order of their entries, that own the field at a path of names.
+func ManagersOf(entries []metav1.ManagedFieldsEntry, path ...string) (out []string) {
+	field := make(fieldpath.Path, len(path))
+	for i := range path {
+		field[i] = fieldpath.PathElement{FieldName: &path[i]}
+	}
+	for i := range entries {
+		if e := &entries[i]; e.Subresource == "" && fieldsOf(e).Has(field) && !slices.Contains(out, e.Manager) {
+			out = append(out, e.Manager)
+		}
+	}
+	return out
 }
 
 // allFields is the union of what all managers own. It shows which lists are keyed and which maps are atomic without any

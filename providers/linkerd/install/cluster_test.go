@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/testenv"
@@ -312,39 +310,12 @@ func TestWebhookConfigurationsGoBeforeWhatServesThem(t *testing.T) {
 	r := newRollout(t)
 	defer r.remove()
 	r.install(controlConfig)
-	type deletion struct {
-		at   int // revision of the store
-		what string
-	}
-	deletions := make(chan deletion, 100)
-	client := testenv.Dynamic(t)
-	follow := func(gvr schema.GroupVersionResource, namespace, what string) {
-		list, err := client.Resource(gvr).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := client.Resource(gvr).Namespace(namespace).Watch(t.Context(), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(w.Stop)
-		go func() {
-			for e := range w.ResultChan() {
-				if u, ok := e.Object.(*unstructured.Unstructured); ok && e.Type == watch.Deleted {
-					at, err := strconv.Atoi(u.GetResourceVersion())
-					if err != nil {
-						t.Error(err)
-					}
-					deletions <- deletion{at, what}
-				}
-			}
-		}()
-	}
-	follow(mutating(), "", "webhook")
-	follow(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"}, "", "webhook")
-	follow(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, r.namespace, "deployment")
+	deletions := make(chan change, 100)
+	r.follow(mutating(), "", deletions, deleted("webhook"))
+	r.follow(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"}, "", deletions, deleted("webhook"))
+	r.follow(deploymentsGVR, r.namespace, deletions, deleted("deployment"))
 	r.control.Delete(t)
-	var all []deletion
+	var all []change
 	for range 6 {
 		select {
 		case d := <-deletions:
@@ -353,7 +324,7 @@ func TestWebhookConfigurationsGoBeforeWhatServesThem(t *testing.T) {
 			t.Fatalf("only these were deleted: %v", all)
 		}
 	}
-	slices.SortFunc(all, func(a, b deletion) int { return a.at - b.at })
+	inOrder(all)
 	for i, d := range all {
 		if want := []string{"webhook", "deployment"}[i/3]; d.what != want {
 			t.Errorf("deleted in the order %v", all)

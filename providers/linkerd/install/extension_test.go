@@ -3,8 +3,6 @@ package install_test
 import (
 	"fmt"
 	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -159,31 +157,17 @@ func TestAggregatedAPIGoesBeforeItsServer(t *testing.T) {
 	r.viz.Apply(t, vizConfig(ns))
 
 	client := testenv.Dynamic(t)
-	type deletion struct {
-		at   int
-		what string
-	}
-	deletions := make(chan deletion, 100)
+	deletions := make(chan change, 100)
 	for what, gvr := range map[string]schema.GroupVersionResource{"api": apiServicesGVR, "webhook": mutating(), "deployment": deploymentsGVR} {
-		w, err := client.Resource(gvr).Watch(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(w.Stop)
-		go func() {
-			for e := range w.ResultChan() {
-				u, ok := e.Object.(*unstructured.Unstructured)
-				if !ok || e.Type != watch.Deleted || u.GetLabels()["linkerd.io/extension"] != "viz" {
-					continue
-				}
-				if at, err := strconv.Atoi(u.GetResourceVersion()); err == nil {
-					deletions <- deletion{at, what}
-				}
+		r.follow(gvr, "", deletions, func(e watch.Event, u *unstructured.Unstructured) string {
+			if u.GetLabels()["linkerd.io/extension"] != "viz" {
+				return ""
 			}
-		}()
+			return deleted(what)(e, u)
+		})
 	}
 	r.viz.Delete(t)
-	var all []deletion
+	var all []change
 	for range 7 {
 		select {
 		case d := <-deletions:
@@ -192,7 +176,7 @@ func TestAggregatedAPIGoesBeforeItsServer(t *testing.T) {
 			t.Fatalf("only these were deleted: %v", all)
 		}
 	}
-	slices.SortFunc(all, func(a, b deletion) int { return a.at - b.at })
+	inOrder(all)
 	for i, d := range all {
 		if want := []string{"webhook", "api"}; i < 2 && d.what != want[i] || i >= 2 && d.what != "deployment" {
 			t.Errorf("deleted in the order %v", all)

@@ -1,9 +1,7 @@
 package install_test
 
 import (
-	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,42 +26,15 @@ func TestHighAvailabilityNeverLocksTheClusterOut(t *testing.T) {
 	client := testenv.Dynamic(t)
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-	type event struct {
-		at   uint64 // revision of the store
-		what string
-	}
-	events := make(chan event, 1000)
-	follow := func(gvr schema.GroupVersionResource, namespace string, what func(watch.Event, *unstructured.Unstructured) string) {
-		list, err := client.Resource(gvr).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := client.Resource(gvr).Namespace(namespace).Watch(t.Context(), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(w.Stop)
-		go func() {
-			for e := range w.ResultChan() {
-				u, ok := e.Object.(*unstructured.Unstructured)
-				if !ok {
-					continue
-				}
-				at, err := strconv.ParseUint(u.GetResourceVersion(), 10, 64)
-				if s := what(e, u); s != "" && err == nil {
-					events <- event{at, s}
-				}
-			}
-		}()
-	}
-	follow(mutating(), "", func(e watch.Event, u *unstructured.Unstructured) string {
+	events := make(chan change, 1000)
+	r.follow(mutating(), "", events, func(e watch.Event, u *unstructured.Unstructured) string {
 		if !strings.Contains(u.GetName(), "injector") || e.Type == watch.Modified {
 			return ""
 		}
 		return "webhook " + strings.ToLower(string(e.Type))
 	})
 	ready := map[types.UID]bool{}
-	follow(pods, r.namespace, func(e watch.Event, u *unstructured.Unstructured) string {
+	r.follow(pods, r.namespace, events, func(e watch.Event, u *unstructured.Unstructured) string {
 		conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
 		is := e.Type != watch.Deleted && u.GetDeletionTimestamp() == nil && slices.ContainsFunc(conditions, func(c any) bool {
 			m, _ := c.(map[string]any)
@@ -99,7 +70,7 @@ func TestHighAvailabilityNeverLocksTheClusterOut(t *testing.T) {
 	}
 	r.control.Delete(t)
 
-	var all []event
+	var all []change
 	for drained := false; !drained; {
 		select {
 		case e := <-events:
@@ -108,7 +79,7 @@ func TestHighAvailabilityNeverLocksTheClusterOut(t *testing.T) {
 			drained = true
 		}
 	}
-	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	inOrder(all)
 	serving, exists := 0, false
 	seen := map[string]int{}
 	for _, e := range all {

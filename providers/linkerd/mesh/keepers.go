@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,26 +19,9 @@ import (
 // what others keep there.
 
 // keepers are the field managers other than ours that keep the injection annotation, by the metadata at a path of an object.
-func keepers(entries []metav1.ManagedFieldsEntry, ours string, metadata ...string) (out []string) {
-	path := append(slices.Clone(metadata), "annotations", InjectAnnotation)
-	for _, e := range entries {
-		if e.Manager == ours || e.FieldsV1 == nil || e.Subresource != "" {
-			continue
-		}
-		var fields map[string]json.RawMessage
-		raw := e.FieldsV1.GetRawBytes()
-		for _, step := range path {
-			if json.Unmarshal(raw, &fields) != nil {
-				raw = nil
-				break
-			}
-			raw, fields = fields["f:"+step], nil
-		}
-		if raw != nil && !slices.Contains(out, e.Manager) {
-			out = append(out, e.Manager)
-		}
-	}
-	return out
+func keepers(entries []metav1.ManagedFieldsEntry, ours string, metadata ...string) []string {
+	all := kube.ManagersOf(entries, append(metadata, "annotations", InjectAnnotation)...)
+	return slices.DeleteFunc(all, func(manager string) bool { return manager == ours })
 }
 
 // keptBy says who else keeps a workload in the mesh: by its template where that is named, or else by the namespace.
