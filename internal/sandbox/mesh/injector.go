@@ -16,6 +16,7 @@ import (
 type injector struct {
 	world  *world
 	events record.EventRecorder
+	lag    lag
 }
 
 func (in *injector) review(ctx context.Context, controlPlane string, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
@@ -43,12 +44,12 @@ func (in *injector) pod(ctx context.Context, s settings, namespace *corev1.Names
 	if err := json.Unmarshal(r.Object.Raw, &pod); err != nil {
 		return denied("%v", err)
 	}
+	dryRun := r.DryRun != nil && *r.DryRun
 	i := &injection{
-		settings: s, namespace: namespace, pod: &pod,
+		settings: s, namespace: in.lag.view(namespace, dryRun), pod: &pod,
 		anchors: in.world.configMapKey(s.namespace, configMapAnchors, keyAnchors),
 		owner:   in.ownerOf(ctx, namespace.Name, &pod),
 	}
-	dryRun := r.DryRun != nil && *r.DryRun
 	if reason := i.skip(); reason != "" {
 		if !dryRun {
 			in.event(namespace.Name, i.owner, "InjectionSkipped", "Linkerd sidecar proxy injection skipped: "+reason)

@@ -40,6 +40,9 @@ const (
 	annPod = "sandbox.meshplan.dev/pod"
 	// annReadyAfter on a pod: how long it takes to become Ready.
 	annReadyAfter = "sandbox.meshplan.dev/ready-after"
+	// annInjectorLag on a namespace: after each change of its injection annotation, this many trials of pods and this many
+	// pods are answered as if nothing had changed.
+	annInjectorLag = "sandbox.meshplan.dev/injector-lag"
 	// annMissedReload: "true" on the issuer Secret makes a running identity controller overlook its next changes, as
 	// the real one has been seen to do, until it is restarted.
 	annMissedReload = "sandbox.meshplan.dev/missed-reload"

@@ -146,7 +146,7 @@ func (r *rollout) wave(ctx context.Context, s *scene, wave []string, title strin
 	if err != nil {
 		return nil, r.env.Cluster().Diagnose(err, "list", namespaceRef(r.spec.namespace))
 	}
-	restarted := map[string]bool{}
+	restarted := map[string]int{}
 	for _, name := range wave {
 		if st := fresh.state(name); st != nil && st.Restart != "" {
 			if ds := r.restart(ctx, st, restarted); ds.HasErrors() {
@@ -159,7 +159,7 @@ func (r *rollout) wave(ctx context.Context, s *scene, wave []string, title strin
 }
 
 // restart replaces the pods of a workload and notes that it did.
-func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]bool) hcl.Diagnostics {
+func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]int) hcl.Diagnostics {
 	annotations := map[string]string{}
 	if r.spec.workloads != nil {
 		annotations = r.spec.annotations
@@ -168,13 +168,14 @@ func (r *rollout) restart(ctx context.Context, st *State, restarted map[string]b
 	if err := restart(ctx, c, st.Workload, annotations, manager(r.owner), r.spec.force); err != nil {
 		return annotationRefused(c, err, st.Ref)
 	}
-	restarted[st.Name] = true
+	restarted[st.Name]++
 	return nil
 }
 
 // await looks at the wave until it is proved, a pod of a restarted workload turns out wrong, a controller goes on being
-// unable to make pods, or time is up. A workload that looked right and turns out wrong is restarted once.
-func (r *rollout) await(ctx context.Context, wave []string, restarted map[string]bool, title string) (*scene, hcl.Diagnostics) {
+// unable to make pods, or time is up. A workload that looked right and turns out wrong is restarted once, and one whose
+// restart met an injector with an old copy of the namespace once more: each replica of it hears of changes at its own time.
+func (r *rollout) await(ctx context.Context, wave []string, restarted map[string]int, title string) (*scene, hcl.Diagnostics) {
 	c := r.env.Cluster()
 	var s *scene
 	deadline := time.Now().Add(r.spec.timeout)
@@ -194,7 +195,7 @@ func (r *rollout) await(ctx context.Context, wave []string, restarted map[string
 				continue
 			}
 			if st.Restart != "" {
-				if restarted[name] {
+				if n := restarted[name]; n > 1 || n > 0 && r.spec.workloads != nil {
 					return s, r.fail("%s was restarted, but %s.", name, st.Restart)
 				}
 				if ds := r.restart(ctx, st, restarted); ds.HasErrors() {

@@ -21,13 +21,46 @@ import (
 // probeInjector asks the API server to admit, without making it, a pod as a workload's restart would create it, and
 // looks for the proxy in the answer. With failurePolicy Ignore a broken injector lets pods through without a word, so
 // nothing but the answer proves that a restart would mesh anything. The probe carries annotations of its own, and the
-// answer must carry those that are wanted, as far as the template does not set them itself. It tries again for up to
-// patience, because a webhook takes some seconds to be known to every API server, and a changed namespace to be known
-// to the injector.
+// answer must carry those that are wanted, as far as the template does not set them itself.
 func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wanted map[string]string, patience time.Duration, step providers.Step) hcl.Diagnostics {
+	injected := func(pod *corev1.Pod) bool {
+		proxy, _ := proxyOf(pod)
+		return proxy != nil && carries(pod.Annotations, wanted, w.Template.Annotations)
+	}
+	ok, ds := probe(ctx, c, w, own, injected, "waiting for the proxy injector to answer", patience, step)
+	if ok || ds.HasErrors() {
+		return ds
+	}
+	return hcl.Diagnostics{diag.Errorf(CodeNoInjector, "Injector does not answer",
+		"A pod of %s in namespace %q was admitted without a proxy or without the settings asked for, so a restart would not mesh anything and was not begun. "+
+			"Check that the proxy injector's pods are ready (data source linkerd_check), that its webhook configuration has a valid certificate, and that nothing excludes the namespace.",
+		w.Name, w.Ref.Namespace)}
+}
+
+// probeRelease proves the opposite before pods are restarted to lose their proxies: the injector has seen that the namespace
+// does not ask for them any more.
+func probeRelease(ctx context.Context, c *kube.Cluster, w *Workload, patience time.Duration, step providers.Step) hcl.Diagnostics {
+	bare := func(pod *corev1.Pod) bool {
+		proxy, _ := proxyOf(pod)
+		return proxy == nil
+	}
+	ok, ds := probe(ctx, c, w, nil, bare, "waiting for the proxy injector to let go of the namespace", patience, step)
+	if ok || ds.HasErrors() {
+		return ds
+	}
+	return hcl.Diagnostics{diag.Errorf(CodeStillMeshed, "Pods would get a proxy again",
+		"%s after namespace %q stopped asking for proxies, a pod of %s was still admitted with one, so nothing was restarted. "+
+			"Check that the proxy injector's pods are up to date with the cluster, and that nothing else injects proxies here, then apply again.",
+		patience, w.Ref.Namespace, w.Name)}
+}
+
+// probe has a pod of a workload admitted without making it until the answer is good, and reports whether it became so. It tries
+// again for up to patience, because a webhook takes some seconds to be known to every API server, and a changed namespace to
+// be known to the injector.
+func probe(ctx context.Context, c *kube.Cluster, w *Workload, own map[string]string, good func(*corev1.Pod) bool, message string, patience time.Duration, step providers.Step) (bool, hcl.Diagnostics) {
 	probe, err := probePod(w, own)
 	if err != nil {
-		return diag.FromError(CodeNoInjector, "Injector cannot be probed", err, nil)
+		return false, diag.FromError(CodeNoInjector, "Injector cannot be probed", err, nil)
 	}
 	ref := kube.RefOf(probe)
 	ref.Name = "(probe of " + w.Name + ")"
@@ -37,28 +70,25 @@ func probeInjector(ctx context.Context, c *kube.Cluster, w *Workload, own, wante
 		if err == nil {
 			pod, cerr := convert[corev1.Pod](answer)
 			if cerr != nil {
-				return diag.FromError(CodeNoInjector, "Injector cannot be probed", cerr, nil)
+				return false, diag.FromError(CodeNoInjector, "Injector cannot be probed", cerr, nil)
 			}
-			if proxy, _ := proxyOf(pod); proxy != nil && carries(pod.Annotations, wanted, w.Template.Annotations) {
-				return nil
+			if good(pod) {
+				return true, nil
 			}
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			if err != nil && overQuota(err) {
-				return hcl.Diagnostics{diag.Errorf(CodeBlocked, "Workload cannot be restarted",
+				return false, hcl.Diagnostics{diag.Errorf(CodeBlocked, "Workload cannot be restarted",
 					"The namespace's quota leaves no room for one more pod of %s, which a restart needs and the trial of the injector too: %s. Nothing was restarted. Raise the quota, or free a pod, then apply again.", w.Name, diag.Scrub(err.Error()))}
 			}
 			if err != nil {
-				return c.Diagnose(err, "create", ref)
+				return false, c.Diagnose(err, "create", ref)
 			}
-			return hcl.Diagnostics{diag.Errorf(CodeNoInjector, "Injector does not answer",
-				"A pod of %s in namespace %q was admitted without a proxy or without the settings asked for, so a restart would not mesh anything and was not begun. "+
-					"Check that the proxy injector's pods are ready (data source linkerd_check), that its webhook configuration has a valid certificate, and that nothing excludes the namespace.",
-				w.Name, w.Ref.Namespace)}
+			return false, nil
 		}
-		step.Progress(providers.Progress{Message: "waiting for the proxy injector to answer", Waiting: true})
+		step.Progress(providers.Progress{Message: message, Waiting: true})
 		if !pause(ctx, time.Second) {
-			return diag.FromError(CodeNoInjector, "Interrupted", context.Cause(ctx), nil)
+			return false, diag.FromError(CodeNoInjector, "Interrupted", context.Cause(ctx), nil)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/internal/schema"
@@ -36,6 +35,9 @@ func (t injection) remove(ctx context.Context, req providers.ApplyRequest) (prov
 		}
 	}
 	left := toUninject(o, s.workloads, manager(req.Owner))
+	if ds := r.probeRelease(ctx, left); ds.HasErrors() {
+		return providers.ApplyResponse{Value: req.Prior}, ds
+	}
 	for i, wave := range reversed(req.Prior.GetAttr("waves"), left, s.parallel) {
 		title := fmt.Sprintf("wave %d without proxies", i+1)
 		if ds := r.strip(ctx, wave, title); ds.HasErrors() {
@@ -54,6 +56,21 @@ func (t injection) remove(ctx context.Context, req providers.ApplyRequest) (prov
 		return gone, hcl.Diagnostics{diag.Warningf(CodeKept, "Pods stay in the mesh", "%s. Remove the annotation there and restart the pods to take them out.", strings.ToUpper(why[:1])+why[1:])}
 	}
 	return gone, nil
+}
+
+// probeRelease proves that restarts take proxies away. Templates that ask for a proxy by themselves need no proof: the injector
+// reads them from the pod.
+func (r *rollout) probeRelease(ctx context.Context, left []*Workload) hcl.Diagnostics {
+	if r.spec.workloads != nil {
+		return nil
+	}
+	for _, w := range left {
+		if w.Replicas > 0 {
+			r.step.Progress(providers.Progress{Message: "asking the proxy injector for " + w.Name, Waiting: true})
+			return probeRelease(ctx, r.env.Cluster(), w, min(probePatience, r.spec.timeout), r.step)
+		}
+	}
+	return nil
 }
 
 // reversed puts workloads into the recorded waves, last first. Those that no wave knows come at the end.
@@ -80,7 +97,8 @@ func reversed(recorded cty.Value, left []*Workload, limit int) [][]*Workload {
 }
 
 // strip gives the template annotations of workloads back, restarts those that still have proxies and waits until no
-// pod has one.
+// pod has one. Each of several injectors has its own copy of the namespace, so a workload whose new pods all the same got a
+// proxy is restarted once more.
 func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl.Diagnostics {
 	if len(wave) == 0 {
 		return nil
@@ -97,6 +115,7 @@ func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl
 		}
 	}
 	r.step.Release()
+	again := map[string]bool{}
 	deadline := time.Now().Add(r.spec.timeout)
 	for delay := 200 * time.Millisecond; ; delay = min(delay*3/2, 2*time.Second) {
 		o, err := Observe(ctx, c, r.spec.namespace) // a CronJob has no pods to wait for
@@ -107,6 +126,20 @@ func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl
 		r.step.Progress(providers.Progress{Message: title + ": " + bareNames(names), Done: len(wave) - len(left), Total: len(wave), Waiting: true})
 		if len(left) == 0 {
 			return nil
+		}
+		for _, w := range wave {
+			now := o.Find(w.Name)
+			if now == nil || !now.Settled || !now.newestMeshed() {
+				continue
+			}
+			if again[w.Name] {
+				return hcl.Diagnostics{diag.Errorf(CodeStillMeshed, "Pods still have a proxy",
+					"%s was restarted twice, and its new pods have a proxy again. Look for what else injects proxies in namespace %q, then apply again.", w.Name, r.spec.namespace)}
+			}
+			again[w.Name] = true
+			if ds := r.stripOne(ctx, now); ds.HasErrors() {
+				return ds
+			}
 		}
 		if over := time.Now().After(deadline); over || !pause(ctx, delay) {
 			why := fmt.Sprintf("After %s", r.spec.timeout)
@@ -123,10 +156,7 @@ func (r *rollout) strip(ctx context.Context, wave []*Workload, title string) hcl
 // pods have a proxy, the workload came into the mesh by itself and needs a restart of its own.
 func (r *rollout) stripOne(ctx context.Context, w *Workload) hcl.Diagnostics {
 	c := r.env.Cluster()
-	newest := slices.ContainsFunc(w.Current, func(p *corev1.Pod) bool {
-		proxy, _ := proxyOf(p)
-		return proxy != nil
-	})
+	newest := w.newestMeshed()
 	if !newest && (r.spec.workloads == nil || len(w.Pods()) > 0) {
 		return nil // a restart is under way
 	}

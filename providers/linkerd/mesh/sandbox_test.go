@@ -158,6 +158,37 @@ func TestInjectionInWaves(t *testing.T) {
 	}
 }
 
+// TestInjectorsWithAnOldCopyOfTheNamespace: each replica of the injector hears of a change of the namespace at its own time. One
+// trial and one pod are answered from an old copy, on the way in and on the way out.
+func TestInjectorsWithAnOldCopyOfTheNamespace(t *testing.T) {
+	r := newRig(t)
+	meshtest.Apply(t, r.env, r.ns, "apiVersion: v1\nkind: Namespace\nmetadata: {name: NS, annotations: {sandbox.meshplan.dev/injector-lag: \"1\"}}\n")
+	restart(t, r, "web:2") // the injector sees the namespace as it is now
+	settle(t, r, "deployment/web")
+	config := r.config("max_parallel = 5\ngate { timeout = \"60s\" }")
+	_, ds := r.Apply(t.Context(), config)
+	meshtest.Fail(t, ds)
+	for name, n := range r.proxies() {
+		if meshed := n > 0; meshed == (name == "deployment/legacy") {
+			t.Errorf("%s has %d proxies", name, n)
+		}
+	}
+	r.WantEmpty(config)
+	_, ds = r.Destroy(t.Context())
+	meshtest.Fail(t, ds)
+	for name, n := range r.proxies() {
+		if n > 0 {
+			t.Errorf("%s has %d proxies left", name, n)
+		}
+	}
+	messages := strings.Join(r.Step.Messages(), "\n")
+	for _, want := range []string{"waiting for the proxy injector to answer", "waiting for the proxy injector to let go of the namespace"} {
+		if !strings.Contains(messages, want) {
+			t.Errorf("the progress lacks %q:\n%s", want, messages)
+		}
+	}
+}
+
 // TestWorkloadsThatAreBeingCreated: whatever pods a workload has made by the time of the annotation, all end up meshed.
 func TestWorkloadsThatAreBeingCreated(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -81,6 +82,14 @@ func (w *Workload) Proxies() []metrics.Pod {
 		}
 	}
 	return out
+}
+
+// newestMeshed reports whether a pod of the newest revision has a proxy.
+func (w *Workload) newestMeshed() bool {
+	return slices.ContainsFunc(w.Current, func(p *corev1.Pod) bool {
+		proxy, _ := proxyOf(p)
+		return proxy != nil
+	})
 }
 
 func adminPort(proxy *corev1.Container) int {
