@@ -73,6 +73,7 @@ func (w *world) checkCycles() hcl.Diagnostics {
 		case nodeResource:
 			r := w.resources[n.inst.Resource]
 			r.usesNodes = len(w.nodesOf(r.refs)) > 0 || len(w.nodesOf(r.repetition.refs)) > 0
+			w.referredFirst = append(w.referredFirst, r)
 		}
 	}
 	return nil

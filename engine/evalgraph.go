@@ -61,6 +61,7 @@ func (p *planner) evalGraph(hints bool) *dag.Graph[node] {
 			g.AddEdge(whole, n)
 			link(n, i.eval)
 			p.linkValues(g, n, r.refs)
+			p.linkValues(g, n, r.repetition.refs) // each.value
 			if r.prov.dynamic {
 				g.AddEdge(n, node{kind: nodeProvider, name: r.prov.key})
 			}

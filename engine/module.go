@@ -49,6 +49,7 @@ type call struct {
 	ds        hcl.Diagnostics // of the expansion
 
 	values map[string]cty.Value // each.value by key
+	sketch map[string]cty.Value // the same as sketches give it; nil unless an order needs it
 	once   sync.Once            // evaluates values with all that is known by then
 }
 
@@ -235,6 +236,14 @@ func (w *world) eachValue(m *module, ph phase) cty.Value {
 	v := c.values[key]
 	if ph == static || v.IsWhollyKnown() {
 		return v
+	}
+	if ph == ordering {
+		if c.sketch == nil {
+			if c.sketch, _, _ = w.forEach(&c.repetition, ordering); c.sketch == nil {
+				c.sketch = c.values
+			}
+		}
+		return firstOf(c.sketch[key], v)
 	}
 	c.once.Do(func() {
 		if _, values, done, _ := w.keys(&c.repetition, dynamic); done {

@@ -582,6 +582,9 @@ module "again" {
   from     = each.value
 }
 `)
+	for range 100 { // values and what reads them are visited at the same time
+		r.empty()
+	}
 	for _, name := range []string{"note-a", "again-b"} {
 		if got, want := r.world.Objects()[name].Input, r.world.Objects()[name[len(name)-1:]].ID; !strings.Contains(got, want) {
 			t.Errorf("%s holds %s, not %s", name, got, want)

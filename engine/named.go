@@ -28,8 +28,9 @@ type named struct {
 	nodes   []ref // resources and data that it depends on, through others too
 
 	static cty.Value       // with resources unknown
+	sketch cty.Value       // with resources known as far as their own blocks say; NilVal unless an order needs it
 	value  cty.Value       // with what planning or applying has found; NilVal before
-	busy   bool            // static is being evaluated: cycles are reported by checkCycles
+	busy   bool            // static or sketch is being evaluated: cycles are reported by checkCycles
 	ds     hcl.Diagnostics // of the evaluation that gave value, or static
 	late   sync.Once       // evaluates value while applying
 }
@@ -43,6 +44,8 @@ func (w *world) valueOf(n *named, ph phase) cty.Value {
 		return n.value
 	case ph == static || len(n.nodes) == 0:
 		return w.staticValue(n)
+	case ph == ordering:
+		return w.early(n, &n.sketch, ordering)
 	case w.applying: // whoever needs it comes after everything that it depends on
 		n.late.Do(func() { n.value, n.ds = w.evaluateNamed(n, dynamic) })
 		return n.value
@@ -52,17 +55,22 @@ func (w *world) valueOf(n *named, ph phase) cty.Value {
 	return n.value
 }
 
-// staticValue evaluates with resources unknown. A cycle gives an unknown value.
+// staticValue evaluates with resources unknown.
 func (w *world) staticValue(n *named) cty.Value {
-	if n.static == cty.NilVal {
+	return w.early(n, &n.static, static)
+}
+
+// early evaluates for a phase before planning, once. A cycle gives an unknown value.
+func (w *world) early(n *named, v *cty.Value, ph phase) cty.Value {
+	if *v == cty.NilVal {
 		if n.busy {
 			return cty.DynamicVal
 		}
 		n.busy = true
-		n.static, n.ds = w.evaluateNamed(n, static)
+		*v, n.ds = w.evaluateNamed(n, ph)
 		n.busy = false
 	}
-	return n.static
+	return *v
 }
 
 // evaluateNamed gives a value as its block means it. With errors it is unknown, so that they are reported once.

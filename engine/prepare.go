@@ -25,7 +25,9 @@ func (w *world) prepare(ctx context.Context) hcl.Diagnostics {
 	if ds.HasErrors() {
 		return ds
 	}
-	for _, r := range w.sorted {
+	w.sketchTargets()
+	defer w.dropSketches()
+	for _, r := range w.referredFirst {
 		if r.check != nil {
 			continue
 		}
@@ -34,6 +36,7 @@ func (w *world) prepare(ctx context.Context) hcl.Diagnostics {
 		if !done {
 			continue
 		}
+		w.sketchEach(r)
 		ds = append(ds, w.prepareInstances(r)...)
 	}
 	if !ds.HasErrors() {
@@ -64,14 +67,18 @@ func (w *world) prepareInstances(r *resource) (ds hcl.Diagnostics) {
 }
 
 // prepareInstance evaluates the configuration as far as it is known, keeps it when no resource can change it any
-// more, and asks the provider for the instance's place in the order.
+// more, and asks the provider for the instance's place in the order. Where others have a say, it sees their sketches.
 func (w *world) prepareInstance(i *instance) hcl.Diagnostics {
 	r := i.res
 	orderer := r.orderer()
-	if r.usesNodes && orderer == nil {
-		return nil // evaluated when it is visited
+	ph := static
+	if r.usesNodes {
+		if orderer == nil && !r.sketched {
+			return nil // evaluated when it is visited
+		}
+		ph = ordering
 	}
-	v, ds := r.schema.Block.Decode(r.cfg.Body, w.context(i, static))
+	v, ds := r.schema.Block.Decode(r.cfg.Body, w.context(i, ph))
 	if ds.HasErrors() {
 		return i.place(ds)
 	}
@@ -81,6 +88,7 @@ func (w *world) prepareInstance(i *instance) hcl.Diagnostics {
 	if orderer != nil {
 		i.order = orderer.Order(plainOf(v))
 	}
+	i.sketch(v)
 	return i.place(ds)
 }
 
@@ -130,7 +138,9 @@ func (w *world) linkInstances() {
 			i.deps = slices.DeleteFunc(slices.Clone(i.eval), func(a addr.Instance) bool { return r.inverted[a.Resource] })
 			for _, t := range i.order.After {
 				for _, other := range tags[t] {
-					i.dependOn(other)
+					if r.prov.shares(other.res.prov) {
+						i.dependOn(other)
+					}
 				}
 			}
 		}
@@ -139,7 +149,9 @@ func (w *world) linkInstances() {
 		for _, i := range r.instances {
 			for _, t := range i.order.Before {
 				for _, other := range tags[t] {
-					other.dependOn(i)
+					if r.prov.shares(other.res.prov) {
+						other.dependOn(i)
+					}
 				}
 			}
 			for _, a := range i.eval {

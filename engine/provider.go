@@ -38,6 +38,7 @@ type provider struct {
 	dataSources   map[string]providers.DataSource
 	identity      string // "" when it has none
 	location      string // how people name it; "" when it does not say
+	scope         string // where its tags hold; "" is everywhere
 
 	// dynamic says that the configuration depends on resources: it is configured in the course of the walk.
 	dynamic bool
@@ -160,7 +161,17 @@ func (w *world) configure(ctx context.Context, p *provider, ph phase) (known boo
 		}
 		return false, ds
 	}
-	return true, append(ds, p.place(p.instance.Configure(ctx, v))...)
+	ds = append(ds, p.place(p.instance.Configure(ctx, v))...)
+	if s, ok := p.instance.(providers.Scoper); ok && !ds.HasErrors() {
+		p.scope = s.Scope()
+	}
+	return true, ds
+}
+
+// shares reports whether tags of one provider mean something to the other. A provider whose configuration is not known yet may
+// turn out to be connected to anything.
+func (p *provider) shares(other *provider) bool {
+	return p == other || p.scope == "" || other.scope == "" || p.scope == other.scope
 }
 
 // place points diagnostics of a provider at its block, or at nothing when it has none.

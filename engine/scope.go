@@ -14,8 +14,9 @@ import (
 type phase uint8
 
 const (
-	static  phase = iota + 1 // resources and data are unknown
-	dynamic                  // everything that has been planned or applied
+	static   phase = iota + 1 // resources and data are unknown
+	ordering                  // resources are known as far as their own blocks say
+	dynamic                   // everything that has been planned or applied
 )
 
 // baseScope holds what the expressions of one resource see in common: variables, locals, modules, whole resources. It
@@ -119,7 +120,7 @@ func (b *baseScope) build(w *world, m *module, refs []ref, ph phase) {
 		case lang.RefResource, lang.RefData:
 			to := w.resources[r.Resource]
 			switch {
-			case to == nil && ph == static: // while modules are expanded
+			case to == nil && ph != dynamic: // while modules are expanded
 				b.spaces.put(r.Resource, cty.DynamicVal)
 			case to == nil:
 			case wholes[r.Resource]:
@@ -179,7 +180,7 @@ func (w *world) context(i *instance, ph phase) *hcl.EvalContext {
 	}
 	s.addTo(roots)
 	if i.res.forEach != nil {
-		roots["each"] = cty.ObjectVal(map[string]cty.Value{"key": keyValue(i.addr.Key, cty.String), "value": i.each})
+		roots["each"] = cty.ObjectVal(map[string]cty.Value{"key": keyValue(i.addr.Key, cty.String), "value": i.eachValueOf(ph)})
 	}
 	if i.res.count != nil {
 		roots["count"] = cty.ObjectVal(map[string]cty.Value{"index": keyValue(i.addr.Key, cty.Number)})
@@ -254,6 +255,9 @@ func (w *world) wholeValue(r *resource, ph phase) cty.Value {
 		}
 		return cty.UnknownVal(r.schema.Block.Type())
 	}
+	if ph == ordering {
+		return w.sketchOfAll(r)
+	}
 	if !r.expanded {
 		return cty.DynamicVal
 	}
@@ -266,7 +270,7 @@ func (w *world) wholeValue(r *resource, ph phase) cty.Value {
 	r.whole.mu.Lock()
 	defer r.whole.mu.Unlock()
 	if !r.whole.valid {
-		r.whole.value, r.whole.valid = r.collect(w), true
+		r.whole.value, r.whole.valid = r.collect(w, dynamic), true
 	}
 	return r.whole.value
 }
@@ -278,24 +282,27 @@ func (r *resource) forget() {
 	r.whole.mu.Unlock()
 }
 
-func (r *resource) collect(w *world) cty.Value {
+func (r *resource) collect(w *world, ph phase) cty.Value {
 	if r.count != nil {
 		vals := make([]cty.Value, len(r.instances))
 		for i, inst := range r.instances {
-			vals[i] = w.instanceValue(inst, dynamic)
+			vals[i] = w.instanceValue(inst, ph)
 		}
 		return cty.TupleVal(vals)
 	}
 	vals := make(map[string]cty.Value, len(r.instances))
 	for _, inst := range r.instances {
 		key, _ := inst.addr.Key.Str()
-		vals[key] = w.instanceValue(inst, dynamic)
+		vals[key] = w.instanceValue(inst, ph)
 	}
 	return cty.ObjectVal(vals)
 }
 
 // instanceValue returns what a reference to one instance sees.
 func (w *world) instanceValue(i *instance, ph phase) cty.Value {
+	if ph == ordering {
+		return sketchOf(i)
+	}
 	if ph == static || i.value == cty.NilVal {
 		return cty.UnknownVal(i.res.schema.Block.Type())
 	}

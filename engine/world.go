@@ -40,19 +40,20 @@ type world struct {
 	underWay bool // another run is at work: its intents are no riddle
 	lenient  bool // what cannot be known without inputs and resources is no error
 
-	functions map[string]map[string]function.Function // by directory
-	resources map[addr.Resource]*resource
-	byModule  map[addr.Module][]*resource // sorted
-	sorted    []*resource
-	checks    []*check
-	checkAt   map[node]*check
-	outputs   map[string]*named // of the root
-	providers map[string]*provider
-	records   map[addr.Instance]*record
-	deposed   map[addr.Instance][]addr.Instance // former objects by the address of the present one
-	moved     map[addr.Instance]addr.Instance   // where records go, by where they are stored
-	decoder   sealed.Decoder
-	encoder   sealed.Encoder
+	functions     map[string]map[string]function.Function // by directory
+	resources     map[addr.Resource]*resource
+	byModule      map[addr.Module][]*resource // sorted
+	sorted        []*resource                 // by address
+	referredFirst []*resource                 // the same, each after those that it refers to
+	checks        []*check
+	checkAt       map[node]*check
+	outputs       map[string]*named // of the root
+	providers     map[string]*provider
+	records       map[addr.Instance]*record
+	deposed       map[addr.Instance][]addr.Instance // former objects by the address of the present one
+	moved         map[addr.Instance]addr.Instance   // where records go, by where they are stored
+	decoder       sealed.Decoder
+	encoder       sealed.Encoder
 }
 
 // resource is a `resource` or `data` block in one instance of a module.
@@ -70,15 +71,17 @@ type resource struct {
 	depends   []ref // depends_on, those of the calls around it included
 	inverted  map[addr.Resource]bool
 	usesNodes bool // refers to resources or data, directly or through values
+	sketched  bool // others need sketches of its instances
 
-	expanded  bool
-	instances []*instance // sorted by key
-	byKey     map[addr.Key]*instance
-	whole     wholeValue
-	base      baseScope
-	eachLate  bool      // each.value depends on resources
-	eachOnce  sync.Once // evaluates for_each again when these are known
-	eachDiags hcl.Diagnostics
+	expanded   bool
+	instances  []*instance // sorted by key
+	byKey      map[addr.Key]*instance
+	whole      wholeValue
+	base       baseScope
+	eachLate   bool                 // each.value depends on resources
+	eachSketch map[string]cty.Value // each.value by key as sketches give it, while the order is asked for
+	eachOnce   sync.Once            // evaluates for_each again when these are known
+	eachDiags  hcl.Diagnostics
 }
 
 // instance is one instance of a resource, or a record whose block is gone (res is nil then).
@@ -87,10 +90,11 @@ type instance struct {
 	res  *resource
 	each cty.Value // each.value; NilVal without for_each
 
-	config cty.Value // decoded early because it depends on no resource; NilVal otherwise
-	order  providers.Order
-	deps   []addr.Instance // direct dependencies in the order of applying; NoKey means every instance
-	eval   []addr.Instance // direct dependencies in the order of evaluating
+	config   cty.Value // decoded early because it depends on no resource; NilVal otherwise
+	order    providers.Order
+	sketched cty.Value       // what its own block says, while the order is asked for
+	deps     []addr.Instance // direct dependencies in the order of applying; NoKey means every instance
+	eval     []addr.Instance // direct dependencies in the order of evaluating
 
 	value cty.Value // what references see: planned, then applied
 }

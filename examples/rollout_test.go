@@ -144,6 +144,7 @@ func wayUp(w *workspace) result {
 		{"linkerd_mesh_tls_authentication.", "linkerd_server.", "what permits comes before what refuses"},
 		{"linkerd_authorization_policy.", "linkerd_server.", "what permits comes before what refuses"},
 		{"linkerd_authorization_policy.", "linkerd_inbound_policy.", "what permits comes before what refuses"},
+		{"linkerd_server.payment", "linkerd_inbound_policy.shop", "a port with a Server of its own is left to it"},
 	}, "apply", "rollout.plan")
 	return applied
 }

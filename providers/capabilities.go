@@ -13,6 +13,13 @@ type Locator interface {
 	Location() string
 }
 
+// Scoper is the optional capability of a configured Provider to name the system that its tags speak of: tags of different
+// scopes order nothing between each other, so that what goes on in one cluster does not wait for another. Providers for the
+// same system give the same scope; "" is every scope. It makes no request.
+type Scoper interface {
+	Scope() string
+}
+
 // Tag names something that orders steps between resources which do not refer to each other, for instance
 // `kubernetes:namespace/shop` or `linkerd:injection/shop`. The part before the colon is the provider that defines it.
 type Tag string
@@ -26,8 +33,8 @@ type Order struct {
 }
 
 // Orderer is an optional capability of a ResourceType or a DataSource. Order is called once for an instance, with its
-// configuration (references to other resources still unknown) or with its recorded value when it is to be deleted. It
-// must be quick and pure.
+// configuration: what other resources say of themselves in their blocks is known in it, what only planning or applying them
+// finds out is not. It must be quick and pure.
 type Orderer interface {
 	Order(config cty.Value) Order
 }

@@ -47,6 +47,5 @@ resource "linkerd_inbound_policy" "shop" {
     timeout      = "2m"
   }
 
-  # After the server of payments: its port is left to it.
-  depends_on = [linkerd_gate.encrypted, linkerd_authorization_policy.callers, linkerd_server.payment]
+  depends_on = [linkerd_gate.encrypted, linkerd_authorization_policy.callers]
 }

@@ -16,6 +16,9 @@ func (p *provider) Location() string { return p.cluster().Location() }
 // Place implements providers.Authorizer.
 func (p *provider) Place() string { return p.cluster().Place() }
 
+// Scope implements providers.Scoper.
+func (p *provider) Scope() string { return p.cluster().Scope() }
+
 // Authorize implements providers.Authorizer.
 func (p *provider) Authorize(ctx context.Context, rights []providers.Right) ([]providers.Right, hcl.Diagnostics) {
 	return p.cluster().Authorize(ctx, rights)

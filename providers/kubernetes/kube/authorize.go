@@ -51,6 +51,15 @@ func (c *Cluster) Location() string {
 	return place + ", " + k.config.Host
 }
 
+// Scope is the address of the API server, or the name of the cluster where no kubeconfig gives one. It makes no request.
+func (c *Cluster) Scope() string {
+	k, err := c.connect()
+	if err != nil {
+		return c.Name()
+	}
+	return k.config.Host
+}
+
 // Authorize completes rights with plural names and scopes, and adds what every connection needs. Kinds that are neither
 // compiled in nor brought by the configuration are asked of the cluster; when it does not answer they are guessed.
 func (c *Cluster) Authorize(ctx context.Context, rights []providers.Right) ([]providers.Right, hcl.Diagnostics) {

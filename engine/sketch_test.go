@@ -1,0 +1,132 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/meshplan/meshplan/engine"
+)
+
+// TestTagsThatComeByReference: a tag made of an attribute of another block orders as a written one does, whatever way it takes;
+// what only applying or an earlier value can tell orders nothing.
+func TestTagsThatComeByReference(t *testing.T) {
+	const space = `
+resource "memory_object" "space" {
+  name = "shop"
+}
+resource "memory_object" "first" {
+  name     = "first"
+  provides = ["server/shop"]
+}
+`
+	for name, c := range map[string]struct {
+		config string
+		after  bool
+	}{
+		"written": {`resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/shop"]
+}`, true},
+		"reference": {`resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${memory_object.space.name}"]
+}`, true},
+		"through another": {`
+resource "memory_object" "mid" {
+  name   = "mid"
+  secret = memory_object.space.name
+}
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${nonsensitive(memory_object.mid.secret)}"]
+}`, true},
+		"local": {`
+locals { ns = memory_object.space.name }
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${local.ns}"]
+}`, true},
+		"module": {`
+module "m" {
+  source = "./m"
+  ns     = memory_object.space.name
+}
+output "o" { value = module.m.ns }
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${module.m.ns}"]
+}`, true},
+		"each value": {`
+resource "memory_object" "x" {
+  for_each = { a = memory_object.space.name }
+  name     = "x"
+  after    = ["server/${each.value}"]
+}`, true},
+		"each value of a module": {`
+module "m" {
+  source   = "./m"
+  for_each = { a = memory_object.space.name }
+  ns       = each.value
+}
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${module.m["a"].ns}"]
+}`, true},
+		"instance": {`
+resource "memory_object" "many" {
+  for_each = toset(["shop", "other"])
+  name     = "${each.key}-x"
+  input    = each.key
+}
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${memory_object.many["shop"].input}"]
+}`, true},
+		"collection": {`
+resource "memory_object" "many" {
+  count = 2
+  name  = "many-${count.index}"
+  input = "shop"
+}
+resource "memory_object" "x" {
+  name  = "x"
+  after = [for m in memory_object.many : "server/${m.input}"]
+}`, true},
+		"computed": {`resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${memory_object.space.id}"]
+}`, false},
+		"ignored changes": {`
+resource "memory_object" "mid" {
+  name  = "mid"
+  input = memory_object.space.name
+  lifecycle { ignore_changes = [input] }
+}
+resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${memory_object.mid.input}"]
+}`, false},
+		"another": {`resource "memory_object" "x" {
+  name  = "x"
+  after = ["server/${upper(memory_object.space.name)}"]
+}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.module("m", "variable \"ns\" { type = string }\nresource \"memory_object\" \"in\" {\n  name  = \"in-${var.ns}\"\n  input = var.ns\n}\noutput \"ns\" { value = memory_object.in.input }\n")
+			r.write(space + c.config)
+			for _, change := range r.plan(engine.PlanOptions{}).Changes {
+				if change.Addr.Resource.Name != "x" {
+					continue
+				}
+				var deps []string
+				for _, d := range change.DependsOn {
+					deps = append(deps, d.String())
+				}
+				if got := slices.Contains(deps, "memory_object.first"); got != c.after {
+					t.Errorf("%s comes after %v", change.Addr, deps)
+				}
+			}
+		})
+	}
+}
