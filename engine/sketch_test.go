@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/meshplan/meshplan/engine"
@@ -128,5 +129,67 @@ resource "memory_object" "x" {
 				}
 			}
 		})
+	}
+}
+
+// TestTagsHoldWithinOneSystem: what is called the same in another cluster is something else, and a provider that is not known
+// yet may be any.
+func TestTagsHoldWithinOneSystem(t *testing.T) {
+	r := newRig(t)
+	r.write(`
+provider "memory" { identity = "west" }
+provider "memory" {
+  alias    = "east"
+  identity = "east"
+}
+provider "memory" {
+  alias    = "twin"
+  identity = "east"
+}
+provider "memory" {
+  alias    = "late"
+  identity = memory_object.space.id
+}
+resource "memory_object" "space" {
+  name     = "west"
+  provides = ["ns"]
+}
+resource "memory_object" "east" {
+  name     = "east"
+  provides = ["ns"]
+  provider = memory.east
+}
+resource "memory_object" "in_west" {
+  name  = "in-west"
+  after = ["ns"]
+}
+resource "memory_object" "in_east" {
+  name     = "in-east"
+  after    = ["ns"]
+  provider = memory.twin
+}
+resource "memory_object" "before_east" {
+  name     = "before-east"
+  before   = ["ns"]
+  provider = memory.twin
+}
+resource "memory_object" "somewhere" {
+  name     = "somewhere"
+  after    = ["ns"]
+  provider = memory.late
+}
+`)
+	want := map[string]string{
+		"in_west": "memory_object.space", "in_east": "memory_object.east", "before_east": "", "space": "",
+		"east": "memory_object.before_east", "somewhere": "memory_object.east memory_object.space",
+	}
+	for _, change := range r.plan(engine.PlanOptions{}).Changes {
+		var deps []string
+		for _, d := range change.DependsOn {
+			deps = append(deps, d.String())
+		}
+		if got := strings.Join(deps, " "); got != want[change.Addr.Resource.Name] {
+			t.Errorf("%s comes after %q, want %q", change.Addr, got, want[change.Addr.Resource.Name])
+		}
 	}
 }

@@ -35,6 +35,9 @@ func (p *provider) Configure(_ context.Context, config cty.Value) hcl.Diagnostic
 
 func (p *provider) Identity(context.Context) (string, hcl.Diagnostics) { return p.identity, nil }
 
+// Scope implements providers.Scoper.
+func (p *provider) Scope() string { return p.identity }
+
 func (p *provider) ResourceTypes() map[string]providers.ResourceType {
 	return map[string]providers.ResourceType{"memory_object": &object{world: p.world, schema: objectSchema()}}
 }
