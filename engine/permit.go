@@ -26,6 +26,9 @@ type Permissions struct {
 	Place     string
 	Providers []string
 	Rights    []Permission
+	// Ask asks the system about a right with one verb and at most one name or URL; nil where it cannot be asked. It is safe for
+	// concurrent use.
+	Ask func(ctx context.Context, right providers.Right) (allowed bool, ds hcl.Diagnostics)
 }
 
 // Permission is a right and who needs it.
@@ -46,6 +49,16 @@ type PermitOptions struct {
 // as a plan without the system does; objects that are recorded and not configured any more count with what their deletion
 // needs. Values that are known only after apply make a right wider (no names), never narrower.
 func (e *Engine) Permissions(ctx context.Context, c *config.Config, o PermitOptions) ([]Permissions, hcl.Diagnostics) {
+	p, ds := e.permits(ctx, c, o)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	out, more := p.places(ctx)
+	return out, diag.Sort(append(ds, more...))
+}
+
+// permits asks every instance what it needs.
+func (e *Engine) permits(ctx context.Context, c *config.Config, o PermitOptions) (*permits, hcl.Diagnostics) {
 	snap := &state.Snapshot{}
 	if !o.NoState {
 		var err error
@@ -71,11 +84,7 @@ func (e *Engine) Permissions(ctx context.Context, c *config.Config, o PermitOpti
 	}
 	p.visitAll(ctx)
 	p.recorded(ctx)
-	if ds = append(ds, p.ds...); ds.HasErrors() {
-		return nil, diag.Sort(ds)
-	}
-	out, more := p.places(ctx)
-	return out, diag.Sort(append(ds, more...))
+	return p, diag.Sort(append(ds, p.ds...))
 }
 
 // permits collects what instances ask for. The planner's mutex guards asked.
@@ -106,7 +115,10 @@ func (p *permits) visit(ctx context.Context, n node) error {
 			return p.report(p.visitNamed(p.namedAt(n)))
 		}
 	case nodeProvider: // one that is not known yet is taken for the default place
-		_, ds := p.configure(ctx, p.providers[n.name], dynamic)
+		known, ds := p.configure(ctx, p.providers[n.name], dynamic)
+		p.mu.Lock()
+		p.providers[n.name].pending = !known
+		p.mu.Unlock()
 		return p.report(ds)
 	case nodeCheck:
 		if c := p.checkAt[n]; c.data != nil {
@@ -219,6 +231,9 @@ func (p *permits) places(ctx context.Context) (out []Permissions, ds hcl.Diagnos
 		i := slices.IndexFunc(out, func(o Permissions) bool { return o.Place == place })
 		if i < 0 {
 			i, out = len(out), append(out, Permissions{Place: place})
+			if asker, ok := authorizer.(providers.Asker); ok {
+				out[i].Ask = asker.Ask
+			}
 		}
 		out[i].Providers = append(out[i].Providers, key)
 		for n, r := range whole {

@@ -137,12 +137,28 @@ func TestRightsOfTheRollout(t *testing.T) {
 	checkNothingLeft(t)
 	planner, applier, watcher := w.grant("plan"), w.grant("apply"), w.grant("drift")
 
+	// What they lack, and that they lack nothing, is known beforehand. Others than those who are judged ask, since a look at the
+	// control plane reads more than a configuration needs.
+	askers := map[string]*user{}
+	for _, purpose := range []string{"plan", "apply", "drift"} {
+		askers[purpose] = w.grant(purpose)
+		fit := w.as(askers[purpose], 0, "doctor", "--for", purpose)
+		contains(t, fit, fit.stdout, "rights that ", "A run can work", "no Linkerd in namespace linkerd yet")
+		if strings.Contains(fit.stdout, "no right to") {
+			t.Errorf("%s: %s", purpose, fit.stdout)
+		}
+	}
+	lacking := w.as(askers["plan"], 1, "doctor")
+	contains(t, lacking, words(lacking.stdout), "FAIL no right to ", "create", "; --json lists all", "A run would fail", "meshplan rbac --for apply")
+
 	first := w.as(planner, 0, "plan", "--summary")
 	contains(t, first, first.stdout, " to create, 0 to update, 0 to replace, 0 to delete.")
 	w.as(applier, 0, "apply", "--auto-approve", "--summary")
 	empty := w.as(planner, 0, "plan")
 	contains(t, empty, empty.stdout, "No changes.")
 	w.as(watcher, 0, "drift")
+	fit := w.as(askers["apply"], 0, "doctor")
+	contains(t, fit, fit.stdout, "Linkerd edge-", "A run can work")
 
 	client := testenv.Dynamic(t)
 	if _, err := client.Resource(servers).Namespace("shop").Patch(t.Context(), "paymentservice-http", types.MergePatchType,

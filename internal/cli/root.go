@@ -55,7 +55,7 @@ what it would change, and carries that out in the right order. Every run can be 
 	}
 	group("write", a.initCommand(), a.validateCommand(), a.fmtCommand(), a.paged(a.graphCommand()), a.consoleCommand(), a.paged(a.schemaCommand()), a.lspCommand())
 	group("run", a.planCommand(), a.applyCommand(), a.destroyCommand(), a.rollbackCommand(), a.importCommand())
-	group("look", a.linkerdCommand(), a.paged(a.explainCommand()), a.driftCommand(), a.rbacCommand(), a.paged(a.showCommand()), a.paged(a.historyCommand()), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
+	group("look", a.doctorCommand(), a.linkerdCommand(), a.paged(a.explainCommand()), a.driftCommand(), a.rbacCommand(), a.paged(a.showCommand()), a.paged(a.historyCommand()), a.outputCommand(), a.stateCommand(), a.forceUnlockCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand(), topic("exit-codes", "What the exit codes mean", exitCodesHelp), topic("environment", "Environment variables that are read", environmentHelp), topic("drift-jobs", "How a drift job tells people and systems", driftJobsHelp))
 	for _, g := range docs.Guides() {
 		root.AddCommand(topic("guide-"+g.Name, g.Title, g.Plain()))

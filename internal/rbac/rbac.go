@@ -62,11 +62,19 @@ type grant struct {
 // Of merges the rights of one place for a purpose. It costs O(rights).
 func Of(p engine.Permissions, purpose providers.Purpose) Set {
 	s := Set{Place: p.Place, Providers: p.Providers, Made: made(p.Rights)}
+	grants := grantsOf(p, purpose, s.Made)
+	widen(grants)
+	s.Roles = roles(grants)
+	return s
+}
+
+// grantsOf splits rights into grants. Rights in the namespaces of made count for the whole cluster.
+func grantsOf(p engine.Permissions, purpose providers.Purpose, made []string) map[what]*grant {
 	rights := slices.DeleteFunc(slices.Clone(p.Rights), func(r engine.Permission) bool { return r.For > purpose })
 	grants := map[what]*grant{}
 	for _, r := range append(rights, listed(rights)...) {
 		in := r.Namespace
-		if slices.Contains(s.Made, in) {
+		if slices.Contains(made, in) {
 			in = ""
 		}
 		for _, verb := range r.Verbs {
@@ -83,11 +91,15 @@ func Of(p engine.Permissions, purpose providers.Purpose) Set {
 			allow(grants, what{in, r.Group, r.Resource, "", verb}, r, names)
 		}
 	}
-	widen(grants)
+	return grants
+}
+
+// roles puts grants together by namespace, those for the whole cluster first.
+func roles(grants map[what]*grant) (out []Role) {
 	for _, namespace := range slices.Sorted(maps.Keys(scopes(grants))) {
-		s.Roles = append(s.Roles, Role{Namespace: namespace, Rules: rules(grants, namespace)})
+		out = append(out, Role{Namespace: namespace, Rules: rules(grants, namespace)})
 	}
-	return s
+	return out
 }
 
 // nameless reports whether a verb cannot be restricted to names: there is none yet, or there are many.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/meshplan/meshplan/engine"
@@ -113,4 +115,65 @@ func granted(t *testing.T, list []byte) map[string]bool {
 		}
 	}
 	return out
+}
+
+// TestLacking: what is denied comes back by namespace, and names are asked about only where not all objects are allowed.
+func TestLacking(t *testing.T) {
+	p := rights(t)
+	var mu sync.Mutex
+	questions := map[string]int{}
+	ask := func(allowed func(providers.Right) bool) func(providers.Right) bool {
+		return func(r providers.Right) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			questions[fmt.Sprint(r)]++
+			if len(r.Verbs) != 1 || len(r.Names)+len(r.URLs) > 1 {
+				t.Errorf("the question is about more than one thing: %+v", r)
+			}
+			return allowed(r)
+		}
+	}
+	if lacking, asked := rbac.Lacking(p, providers.ForApply, ask(func(providers.Right) bool { return true })); len(lacking.Roles) != 0 || asked != len(questions) {
+		t.Errorf("everything is allowed: %d asked of %d, %+v", len(questions), asked, lacking)
+	}
+	all, asked := rbac.Lacking(p, providers.ForApply, ask(func(providers.Right) bool { return false }))
+	if len(all.Roles) == 0 || asked == 0 {
+		t.Fatal("nothing is lacking")
+	}
+	var text []string
+	lacking, _ := rbac.Lacking(p, providers.ForApply, ask(func(r providers.Right) bool { return r.Verbs[0] != "patch" || slices.Contains(r.Names, "settings-1") }))
+	for _, role := range lacking.Roles {
+		for _, rule := range role.Rules {
+			if !slices.Equal(rule.Verbs, []string{"patch"}) || slices.Contains(rule.Names, "settings-1") {
+				t.Errorf("%s is said to be lacking", rule.Sentence(role.Namespace))
+			}
+			text = append(text, rule.Sentence(role.Namespace))
+		}
+	}
+	if len(text) == 0 {
+		t.Error("no right to patch is said to be lacking")
+	}
+	for question, n := range questions {
+		if n > 3 {
+			t.Errorf("%s was asked %d times", question, n)
+		}
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for want, r := range map[string]rbac.Rule{
+		"get /version": {URLs: []string{"/version"}, Verbs: []string{"get"}},
+		`get, patch and delete deployments.apps "web" in namespace shop`: {Groups: []string{"apps"}, Resources: []string{"deployments"}, Names: []string{"web"}, Verbs: []string{"get", "patch", "delete"}},
+		`create pods and pods/portforward in namespace shop`:             {Groups: []string{""}, Resources: []string{"pods", "pods/portforward"}, Verbs: []string{"create"}},
+		`get nodes "a", "b", "c", "d" and 2 more in namespace shop`:      {Groups: []string{""}, Resources: []string{"nodes"}, Names: []string{"a", "b", "c", "d", "e", "f"}, Verbs: []string{"get"}},
+		`update deployments.apps/scale "web" in namespace shop`:          {Groups: []string{"apps"}, Resources: []string{"deployments/scale"}, Names: []string{"web"}, Verbs: []string{"update"}},
+	} {
+		namespace := "shop"
+		if len(r.URLs) > 0 {
+			namespace = ""
+		}
+		if got := r.Sentence(namespace); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -16,6 +16,11 @@ func (p *provider) Location() string { return p.cluster().Location() }
 // Place implements providers.Authorizer.
 func (p *provider) Place() string { return p.cluster().Place() }
 
+// Ask implements providers.Asker.
+func (p *provider) Ask(ctx context.Context, right providers.Right) (bool, hcl.Diagnostics) {
+	return p.cluster().Ask(ctx, right)
+}
+
 // Scope implements providers.Scoper.
 func (p *provider) Scope() string { return p.cluster().Scope() }
 

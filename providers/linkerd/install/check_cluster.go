@@ -14,6 +14,9 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 )
 
+// checkRights is the name of the check that asks what the credentials may do.
+const checkRights = "these credentials may install Linkerd"
+
 // clusterChecks are about the cluster, with or without Linkerd.
 func clusterChecks() []check {
 	return []check{
@@ -23,7 +26,7 @@ func clusterChecks() []check {
 			hint: "Install the Gateway API definitions (channel experimental or standard) to use HTTPRoute and GRPCRoute of gateway.networking.k8s.io."},
 		{category: CategorySetup, name: "the control plane namespace admits the control plane", before: true, test: podSecurity,
 			hint: "Label the namespace pod-security.kubernetes.io/enforce=privileged, or use the CNI plugin (cni_enabled)."},
-		{category: CategorySetup, name: "these credentials may install Linkerd", hint: "Use credentials with these rights.", before: true, test: permissions},
+		{category: CategorySetup, name: checkRights, hint: "Use credentials with these rights.", before: true, test: permissions},
 		{category: CategorySetup, name: "clocks of the nodes agree", warn: true, before: true, test: clockSkew, hint: "Synchronise the nodes' clocks: certificates are valid by the clock."},
 		{category: CategorySetup, name: "no other installation is in the way", before: true, test: noOtherInstallation,
 			hint: "Adopt the existing installation (on_exists = \"adopt\"), or uninstall it."},
