@@ -47,7 +47,8 @@ func (it *readItem) suspicious(req *SetRead, verify bool) bool {
 	if it.meta.ResourceVersion == it.rec.ResourceVersion {
 		return false
 	}
-	if it.rec.Entry != "" && it.entry == it.rec.Entry && (req.Options.Partial || it.markStands(req.Owner)) {
+	// A write of ours whose outcome is unknown may bear the same second as the one before it.
+	if it.rec.Entry != "" && it.entry == it.rec.Entry && !req.Unresolved && (req.Options.Partial || it.markStands(req.Owner)) {
 		next.ResourceVersion, next.Generation = it.meta.ResourceVersion, it.meta.Generation
 		return false
 	}

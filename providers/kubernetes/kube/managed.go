@@ -24,7 +24,8 @@ func entryOf(entries []metav1.ManagedFieldsEntry, manager string) *metav1.Manage
 }
 
 // entryDigest is the digest of our entry: it changes when we apply something else and when anybody changes the value
-// of a field of ours, and at no other time. It is empty without an entry.
+// of a field of ours, and at no other time, but for one gap: times of entries are whole seconds, so that two applies of ours
+// with the same fields within one second have one digest. It is empty without an entry.
 func entryDigest(entries []metav1.ManagedFieldsEntry, manager string) string {
 	e := entryOf(entries, manager)
 	if e == nil || e.FieldsV1 == nil {

@@ -182,7 +182,8 @@ type SetRead struct {
 	// Later gives Desired, and is called only when an object has to be compared: of an unchanged world, nothing is
 	// converted. It is not used when Desired is set, or when the set is unresolved.
 	Later func() []Desired
-	// Unresolved looks the desired objects up by name and takes those that carry the owner's mark.
+	// Unresolved looks the desired objects up by name and takes those that carry the owner's mark. Whatever has changed since it
+	// was recorded is compared.
 	Unresolved bool
 	// Options are those that the objects were applied with.
 	Options SetOptions

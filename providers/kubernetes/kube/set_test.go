@@ -353,3 +353,31 @@ func TestMissingNamespaceIsOneFinding(t *testing.T) {
 		t.Errorf("finding: %s: %s", d.Summary, d.Detail)
 	}
 }
+
+// TestAWriteWithoutOutcomeInTheSameSecond: times of managed fields are whole seconds. A run that died after its write may leave an
+// object whose entry is that of the record with another value, and the next plan must see that.
+func TestAWriteWithoutOutcomeInTheSameSecond(t *testing.T) {
+	r := newRig(t)
+	before, after := r.objects(configMap), r.objects(changed)
+	for attempt := 1; ; attempt++ {
+		rec := r.make(kube.Record{}, none, before...)
+		recorded := r.live(aRef)
+		r.make(rec, none, after...) // and its outcome is lost
+		live := r.live(aRef)
+		if !live.GetManagedFields()[0].Time.Equal(recorded.GetManagedFields()[0].Time) {
+			if attempt > 20 {
+				t.Fatal("two writes never fell into one second")
+			}
+			continue // once more, from the other value
+		}
+		states, ds := r.again().ReadSets(t.Context(), []kube.SetRead{{Owner: r.owner, Record: rec, Desired: before, Unresolved: true}})
+		must(t, ds)
+		if drift := states[0].Objects[0].Drift; len(drift) != 1 || drift[0].Path.String() != "data.color" {
+			t.Errorf("the write is not seen: %v", drift)
+		}
+		if p := r.plan(states[0].Record, none, before...); !p.Changed() {
+			t.Error("the plan wants nothing")
+		}
+		return
+	}
+}
