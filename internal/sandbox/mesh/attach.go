@@ -40,7 +40,7 @@ func Attach(ctx context.Context, config *rest.Config) (cluster.Network, error) {
 	}
 	k := &keeper{
 		world:    w,
-		identity: &identity{world: w, events: recorder("linkerd-identity"), pods: map[types.UID]*identityPod{}},
+		identity: &identity{world: w, events: recorder("linkerd-identity"), pods: map[types.UID]*identityPod{}, last: map[string]*issuer{}},
 		proxies:  map[types.UID]*proxy{}, flows: map[string]*flow{},
 	}
 	in := &injector{world: w, events: recorder("linkerd-proxy-injector")}

@@ -19,8 +19,9 @@ type identity struct {
 	world  *world
 	events record.EventRecorder
 
-	mu   sync.Mutex // guards pods
+	mu   sync.Mutex // guards the fields below
 	pods map[types.UID]*identityPod
+	last map[string]*issuer // the issuer that a pod of a namespace was last seen to use
 }
 
 type identityPod struct {
@@ -53,17 +54,21 @@ func (d *identity) look(p *corev1.Pod, now time.Time) {
 	if err != nil {
 		return // its volume is missing: the pod cannot start, or goes on with what it has
 	}
+	missed := secret.Annotations[annMissedReload]
 	state := d.pods[p.UID]
 	if state == nil || state.issuer == nil {
 		// A controller that cannot start is started again and again, and reads everything anew.
 		state = &identityPod{anchors: anchorPool(d.world.configMapKey(p.Namespace, configMapAnchors, keyAnchors))}
 		d.pods[p.UID] = state
-		if i, err := d.load(p, secret, state.anchors, now); err == nil {
+		if missed == missedAlways && d.last[p.Namespace] != nil {
+			state.issuer = d.last[p.Namespace]
+		} else if i, err := d.load(p, secret, state.anchors, now); err == nil {
 			state.issuer, state.seen = i, secret.ResourceVersion
+			d.last[p.Namespace] = i
 		}
 		return
 	}
-	if state.seen == secret.ResourceVersion || secret.Annotations[annMissedReload] == "true" {
+	if state.seen == secret.ResourceVersion || missed == missedOnce || missed == missedAlways {
 		return
 	}
 	state.seen = secret.ResourceVersion
@@ -76,7 +81,10 @@ func (d *identity) look(p *corev1.Pod, now time.Time) {
 	if i.chain[0].Equal(state.issuer.chain[0]) {
 		return // the Secret changed, not what is mounted from it
 	}
-	state.issuer = i
+	state.issuer, d.last[p.Namespace] = i, i
+	if missed == missedWord {
+		return
+	}
 	d.event(p, corev1.EventTypeNormal, "IssuerUpdated", "Updated identity issuer")
 }
 

@@ -43,9 +43,12 @@ const (
 	// annInjectorLag on a namespace: after each change of its injection annotation, this many trials of pods and this many
 	// pods are answered as if nothing had changed.
 	annInjectorLag = "sandbox.meshplan.dev/injector-lag"
-	// annMissedReload: "true" on the issuer Secret makes a running identity controller overlook its next changes, as
-	// the real one has been seen to do, until it is restarted.
+	// annMissedReload on the issuer Secret: what identity controllers do about its next changes.
 	annMissedReload = "sandbox.meshplan.dev/missed-reload"
+
+	missedOnce   = "true"   // a running one overlooks them, as the real one has been seen to do, until it is restarted
+	missedAlways = "always" // even a new one goes on with the issuer before
+	missedWord   = "silent" // it goes by them, and no event says so
 )
 
 // inherited lists the annotations that the injector copies from a namespace to its pods.

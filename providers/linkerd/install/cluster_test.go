@@ -279,17 +279,59 @@ func TestIssuerThatIsNotReloadedRestartsTheIdentityController(t *testing.T) {
 	defer r.remove()
 	r.install(controlConfig)
 	started := r.identityPods()
-	patch := []byte(`{"metadata":{"annotations":{"sandbox.meshplan.dev/missed-reload":"true"}}}`)
-	if _, err := testenv.Dynamic(t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(r.namespace).
-		Patch(t.Context(), certs.IssuerName, "application/merge-patch+json", patch, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	r.missReloads("true")
 	config := "trust_anchor = root\nreload_timeout = \"3s\"\nrotate = \"now\"\n"
 	r.issuer.Apply(t, config)
 	if got := r.identityPods(); slices.Equal(got, started) {
 		t.Error("the identity controller missed the change and was not restarted")
 	}
 	r.issuer.MustBeUnchanged(t, config)
+}
+
+// missReloads makes identity controllers of the sandbox overlook the next issuers.
+func (r *rollout) missReloads(how string) {
+	r.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"sandbox.meshplan.dev/missed-reload":%q}}}`, how)
+	if _, err := testenv.Dynamic(r.T).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(r.namespace).
+		Patch(r.Context(), certs.IssuerName, "application/merge-patch+json", patch, metav1.PatchOptions{}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// TestIssuerThatNoRestartBringsFails: one restart is tried, and a controller that still reports the end of the former issuer after it
+// is an error, since a second one would not help.
+func TestIssuerThatNoRestartBringsFails(t *testing.T) {
+	r := newRollout(t)
+	defer r.remove()
+	r.install(controlConfig)
+	started := r.identityPods()
+	r.missReloads("always")
+	config := "trust_anchor = root\nreload_timeout = \"3s\"\nvalidity = \"200d\"\nrotate = \"now\"\n"
+	_, ds := r.issuer.TryApply(t, config)
+	if text := ds.Error(); !ds.HasErrors() || !strings.Contains(text, "After a restart") || !strings.Contains(text, metrics.IssuerTTL) {
+		t.Fatalf("apply: %v", ds)
+	}
+	if got := r.identityPods(); slices.Equal(got, started) {
+		t.Error("the identity controller was not restarted")
+	}
+	// What was written is recorded: with the cause gone, the next apply goes on.
+	r.missReloads("no")
+	r.issuer.Apply(t, config)
+	r.issuer.MustBeUnchanged(t, config)
+}
+
+// TestIssuerWithoutAWordIsKnownByItsEnd: a controller that has loaded the issuer and whose event is lost is known by the figure in
+// which it says for how long its issuer is valid, and is not restarted.
+func TestIssuerWithoutAWordIsKnownByItsEnd(t *testing.T) {
+	r := newRollout(t)
+	defer r.remove()
+	r.install(controlConfig)
+	started := r.identityPods()
+	r.missReloads("silent")
+	r.issuer.Apply(t, "trust_anchor = root\nreload_timeout = \"20s\"\nvalidity = \"200d\"\nrotate = \"now\"\n")
+	if got := r.identityPods(); !slices.Equal(got, started) {
+		t.Errorf("the identity controller was restarted: %v, want %v", got, started)
+	}
 }
 
 // identityPods returns the names of the identity controller's pods.

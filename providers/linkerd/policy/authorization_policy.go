@@ -45,6 +45,7 @@ func authorizationKind() kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "AuthorizationPolicy"}, Version: "v1alpha1",
 		Declare: authorizationSchema, Spec: authorizationSpec, Show: readAuthorization, Place: orderAuthorization,
 		SpecAttributes: []string{"target", "required_authentications"},
+		Risk:           riskOfPermission,
 	}, lint: lintAuthorization}
 }
 

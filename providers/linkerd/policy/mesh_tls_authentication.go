@@ -29,6 +29,7 @@ func meshTLSKind() kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "MeshTLSAuthentication"}, Version: "v1alpha1",
 		Declare: meshTLSSchema, Spec: meshTLSSpec, Show: readMeshTLS, Place: orderAuthentication,
 		SpecAttributes: []string{"identities", "service_accounts", "namespaces"},
+		Risk:           riskOfPermission,
 	}, lint: lintMeshTLS}
 }
 

@@ -24,6 +24,7 @@ func networkKind() kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "NetworkAuthentication"}, Version: "v1alpha1",
 		Declare: networkSchema, Spec: networkSpec, Show: readNetwork, Place: orderAuthentication,
 		SpecAttributes: []string{"networks"},
+		Risk:           riskOfPermission,
 	}}
 }
 

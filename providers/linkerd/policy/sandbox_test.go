@@ -232,6 +232,29 @@ func TestServerTraps(t *testing.T) {
 	}
 }
 
+// TestReplacementsOfPoliciesAreRisky: which of two Servers holds is decided by age, so a replacement is more than a change.
+func TestReplacementsOfPoliciesAreRisky(t *testing.T) {
+	r := newRig(t)
+	for typ, c := range map[string]struct{ body, want string }{
+		"linkerd_server":                  {"name = \"other\"\npod_selector = { app = \"payment\" }\nport = 8080\naccess_policy = \"audit\"\n", "risky: while the old Server is gone"},
+		"linkerd_mesh_tls_authentication": {tripsBody, "clients that nothing else admits are refused"},
+	} {
+		i := r.instance(typ, "x")
+		config := r.config(i, c.body)
+		null := cty.NullVal(config.Type())
+		for _, replacing := range []bool{false, true} {
+			res, ds := i.Type.Plan(t.Context(), providers.PlanRequest{Owner: i.Owner, Prior: null, Config: config, Replacing: replacing,
+				Proposed: i.Type.Schema().Block.Propose(null, config)})
+			if ds.HasErrors() {
+				t.Fatal(ds)
+			}
+			if notes := strings.Join(res.Notes, "\n"); strings.Contains(notes, c.want) != replacing {
+				t.Errorf("%s, replacing %t: %s", typ, replacing, notes)
+			}
+		}
+	}
+}
+
 const gateBlock = "gate {\n window = \"1s\"\n timeout = \"3s\"\n min_requests = 5\n}\n"
 
 func TestInboundPolicyStopsBeforeItRefusesAClient(t *testing.T) {

@@ -30,7 +30,9 @@ func serverKind() kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "Server"}, Version: "v1beta3",
 		Declare: serverSchema, Spec: serverSpec, Show: readServer, Place: orderServer,
 		SpecAttributes: []string{"pod_selector", "pod_expressions", "external_workload_selector", "port", "proxy_protocol", "access_policy"},
-		Needs:          "access policies need v1beta3. Upgrade Linkerd's CRDs (linkerd_crds) to a release of 2.16 or later.",
+		Risk: "while the old Server is gone and the new one not there, its port follows an overlapping Server or the default policy; and the new one " +
+			"is younger than every other that selects the port, so that these go before it",
+		Needs: "access policies need v1beta3. Upgrade Linkerd's CRDs (linkerd_crds) to a release of 2.16 or later.",
 	}, lint: lintServer}
 }
 

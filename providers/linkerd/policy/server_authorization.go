@@ -38,6 +38,7 @@ func legacyKind() kind {
 		GroupKind: kschema.GroupKind{Group: policyGroup, Kind: "ServerAuthorization"}, Version: "v1beta1",
 		Declare: legacySchema, Spec: legacySpec, Show: readLegacy, Place: orderLegacy,
 		SpecAttributes: []string{"server", "server_selector", "networks", "unauthenticated", "unauthenticated_tls", "identities", "service_accounts"},
+		Risk:           riskOfPermission,
 	}, lint: lintLegacy}
 }
 

@@ -34,6 +34,9 @@ func (k kind) bind(e env.Env, w *World) providers.ResourceType {
 	return typed.New(k.Kind, e, &w.World)
 }
 
+// riskOfPermission is what holds while a replacement of an object that admits clients is half done.
+const riskOfPermission = "while the old one is gone and the new one not there, clients that nothing else admits are refused; with create_before_destroy and another name nobody is"
+
 // Types returns the resource types of this package by name. They share what one provider instance plans.
 func Types(e env.Env, w *World) map[string]providers.ResourceType {
 	out := map[string]providers.ResourceType{"linkerd_inbound_policy": inbound{env: e, world: w}}

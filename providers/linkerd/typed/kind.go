@@ -50,6 +50,9 @@ type Kind struct {
 	Lint func(ctx context.Context, v cty.Value) (hcl.Diagnostics, []string, error)
 	// Looks says what rights Lint needs for a value, of which parts may be unknown; nil means none.
 	Looks func(v cty.Value) []providers.Right
+	// Risk says what holds while a replacement has deleted the old object and not made the new one: the plan warns of it. Empty
+	// means nothing worth a word.
+	Risk string
 	// Place adds to the tags that all kinds have.
 	Place func(v cty.Value, o *providers.Order)
 	// Settled says whether the controller has put the object into force, or why it will not; nil does not wait.

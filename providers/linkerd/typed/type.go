@@ -104,6 +104,9 @@ func (t Type) Plan(ctx context.Context, req providers.PlanRequest) (providers.Pl
 	if ds.HasErrors() {
 		return res, ds
 	}
+	if req.Replacing && t.Risk != "" {
+		res.Notes = append(res.Notes, "risky: "+t.Risk)
+	}
 	o := set.Find(kube.RefOf(desired.Object).ID())
 	if o == nil {
 		return res, append(ds, diag.Errorf(kube.CodeRecord, "Object was not planned", "%s is missing from its own plan. Please report this.", kube.RefOf(desired.Object)))
