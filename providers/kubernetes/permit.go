@@ -45,6 +45,9 @@ func (s *single) Permit(_ context.Context, req providers.PermitRequest) ([]provi
 	if d.Object.GetKind() == "" {
 		return nil, append(ds, diag.Warningf(kube.CodeKindUnknown, "Rights are not known", "Which kind of object %s makes is known only after apply, so its rights are missing.", req.Address))
 	}
+	if !req.Deleting {
+		s.cluster().Announce(req.Owner, []kube.Desired{d})
+	}
 	return s.cluster().ObjectRights([]kube.Desired{d}, s.options(req.Config, req.Owner), s.waits(req.Config)), ds
 }
 

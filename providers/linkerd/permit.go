@@ -2,10 +2,12 @@ package linkerd
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/meshplan/meshplan/providers"
+	"github.com/meshplan/meshplan/providers/linkerd/policy"
 )
 
 var _ providers.Authorizer = (*provider)(nil)
@@ -24,7 +26,15 @@ func (p *provider) Ask(ctx context.Context, right providers.Right) (bool, hcl.Di
 // Scope implements providers.Scoper.
 func (p *provider) Scope() string { return p.cluster().Scope() }
 
-// Authorize implements providers.Authorizer.
+// Authorize implements providers.Authorizer. Policies that stand in plain manifests are reviewed as those of this provider's types
+// are, and it is this provider that looks around them.
 func (p *provider) Authorize(ctx context.Context, rights []providers.Right) ([]providers.Right, hcl.Diagnostics) {
-	return p.cluster().Authorize(ctx, rights)
+	out := slices.Clone(rights)
+	for _, namespace := range p.manifests.namespaces() {
+		for _, r := range policy.ReviewRights(p.env(), namespace) {
+			r.For = max(r.For, providers.ForPlan) // who looks for drift judges what types of this provider have recorded
+			out = append(out, r)
+		}
+	}
+	return p.cluster().Authorize(ctx, out)
 }

@@ -16,17 +16,7 @@ var _ providers.Permitter = (*resourceType)(nil)
 // Rights says what a set needs for a rendering and for what is recorded (the `objects` attribute, of which parts that
 // the chart does not render any more are deleted). A nil rendering means that it is not known.
 func (s *Set) Rights(r *Rendered, recorded cty.Value) ([]providers.Right, hcl.Diagnostics) {
-	var all []kube.Desired
-	if r != nil {
-		scopes := scopesOf(r.All())
-		for _, u := range r.All() {
-			u = u.DeepCopy()
-			if namespaced, own := scopes[u.GroupVersionKind().GroupKind()]; u.GetNamespace() == "" && (namespaced || !own && s.Cluster.Namespaced(u.GroupVersionKind().GroupKind())) {
-				u.SetNamespace(s.Namespace)
-			}
-			all = append(all, kube.Desired{Object: u})
-		}
-	}
+	all := s.placed(r)
 	known := map[kube.ID]bool{}
 	for _, d := range all {
 		known[kube.RefOf(d.Object).ID()] = true
@@ -49,6 +39,22 @@ func (s *Set) Rights(r *Rendered, recorded cty.Value) ([]providers.Right, hcl.Di
 	return append(out, kube.VersionRight()), nil
 }
 
+// placed are the objects of a rendering in their namespaces; none for nil.
+func (s *Set) placed(r *Rendered) (out []kube.Desired) {
+	if r == nil {
+		return nil
+	}
+	scopes := scopesOf(r.All())
+	for _, u := range r.All() {
+		u = u.DeepCopy()
+		if namespaced, own := scopes[u.GroupVersionKind().GroupKind()]; u.GetNamespace() == "" && (namespaced || !own && s.Cluster.Namespaced(u.GroupVersionKind().GroupKind())) {
+			u.SetNamespace(s.Namespace)
+		}
+		out = append(out, kube.Desired{Object: u})
+	}
+	return out
+}
+
 // Permit implements providers.Permitter. It loads and renders the chart, as a plan does.
 func (t *resourceType) Permit(ctx context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
 	recorded, _ := req.Config.GetAttr("objects").UnmarkDeep()
@@ -67,6 +73,8 @@ func (t *resourceType) Permit(ctx context.Context, req providers.PermitRequest) 
 			return nil, ds
 		}
 	}
-	rights, more := t.set(req.Config).Rights(rendered, recorded)
+	set := t.set(req.Config)
+	set.Cluster.Announce(req.Owner, set.placed(rendered))
+	rights, more := set.Rights(rendered, recorded)
 	return rights, append(ds, more...)
 }

@@ -126,6 +126,12 @@ func (c *Cluster) PlanSet(ctx context.Context, req SetPlanRequest) (SetPlan, hcl
 	return plan, append(ds, c.Warnings()...)
 }
 
+// Announce lets Options.Inspect see objects that a plan would make, where rights are asked for instead. What it finds is left to the
+// plan.
+func (c *Cluster) Announce(owner providers.Owner, desired []Desired) {
+	c.inspect(SetPlanRequest{Owner: owner, Desired: desired})
+}
+
 // judgements are what Options.Inspect found, by name of the object.
 type judgements map[string]hcl.Diagnostics
 

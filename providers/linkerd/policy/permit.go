@@ -29,12 +29,14 @@ func AroundRights(e env.Env, namespace string) []providers.Right {
 	return append(out, mesh.ObserveRights(providers.ForDrift, namespace)...)
 }
 
-// reviewed adds what judging the plan as a whole needs: who calls now.
+// ReviewRights says what judging the policy that a plan makes of a namespace needs: what is around it, and who calls now.
+func ReviewRights(e env.Env, namespace string) []providers.Right {
+	return append(AroundRights(e, namespace), kube.ForwardRight(providers.ForChecks, namespace, "ask the proxies who would be refused"))
+}
+
+// reviewed are the rights of a type whose objects are reviewed.
 func reviewed(e env.Env) func(cty.Value) []providers.Right {
-	return func(v cty.Value) []providers.Right {
-		namespace := schema.Text(v.GetAttr("namespace"))
-		return append(AroundRights(e, namespace), kube.ForwardRight(providers.ForChecks, namespace, "ask the proxies who would be refused"))
-	}
+	return func(v cty.Value) []providers.Right { return ReviewRights(e, schema.Text(v.GetAttr("namespace"))) }
 }
 
 // Permit implements providers.Permitter. The Servers are named after workloads and ports, which are found during the plan.
