@@ -26,6 +26,7 @@ type applier struct {
 	writer  state.Writer
 	done    map[int]bool // steps that an earlier run of the same plan has finished
 	awaited []bool       // by step: whether a write comes after it
+	writes  writeSlots
 
 	mu      sync.Mutex // guards the fields below
 	ds      hcl.Diagnostics
@@ -345,13 +346,14 @@ func (a *applier) run(ctx context.Context, o ApplyOptions) (*Result, hcl.Diagnos
 		}
 	}
 	a.awaited = awaited(a.plan.Steps)
+	a.writes = a.engine.options.writeSlots()
 	a.engine.emit(RunStarted{Run: a.writer.ID(), Plan: a.plan, Total: total, Done: slices.Sorted(maps.Keys(a.done))})
 	draining, drain := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer drain(nil)
 	finished := make(chan struct{})
 	go a.watchStop(ctx, o.Stop, drain, finished)
 	report := dag.Walk(draining, g, dag.WalkOptions[int]{
-		Limit: a.engine.options.Parallelism,
+		Limit: a.engine.options.stepsAtOnce(),
 		Abort: ctx,
 		NeedsSlot: func(n int) bool {
 			return a.plan.Steps[n].Op != plans.OpPass && a.plan.Steps[n].Op != plans.OpRecord

@@ -29,7 +29,7 @@ type Engine struct {
 
 // Options of an engine. The zero value is ready.
 type Options struct {
-	// Parallelism bounds the writes in flight; 0 means 16. Waiting does not count.
+	// Parallelism bounds the writes in flight; 0 means 16. Waiting does not count, nor does committing to the journal.
 	Parallelism int
 	// Version is that of the program, as the configuration may read it in meshplan.version.
 	Version string

@@ -118,6 +118,7 @@ type stepRun struct {
 
 	mu       sync.Mutex // guards the fields below
 	slot     *dag.Slot
+	writing  bool                    // it has one of the run's write slots
 	released bool                    // it only waits now
 	stopped  bool                    // the run is stopping
 	cancel   context.CancelCauseFunc // ends the operation; nil before it begins
@@ -132,11 +133,12 @@ func (s *stepRun) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slot.Release()
+	s.giveWriteSlot()
 	s.released = true
 	s.giveUp()
 }
 
-// wrote gives the slot back: while the outcome is committed somebody else may write. A wait does not begin with it, so
+// wrote gives the slots back: while the outcome is committed somebody else may write. A wait does not begin with it, so
 // that stopping the run ends nothing. With a single slot, whoever asks for it wants one step after the other.
 func (s *stepRun) wrote() {
 	if s.a.engine.options.Parallelism == 1 {
@@ -145,6 +147,7 @@ func (s *stepRun) wrote() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slot.Release()
+	s.giveWriteSlot()
 }
 
 // Awaited implements providers.Awaiter.
@@ -256,6 +259,9 @@ func (s *stepRun) write(ctx context.Context) hcl.Diagnostics {
 	}
 	if err := a.writer.Intend(s.intent(req.Planned)); err != nil {
 		return append(ds, stateError(err)...)
+	}
+	if more := s.takeWriteSlot(ctx); more.HasErrors() {
+		return append(ds, more...)
 	}
 	opCtx, cancel := i.deadline(ctx, operation(s.op))
 	defer cancel()

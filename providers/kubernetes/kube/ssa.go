@@ -34,11 +34,17 @@ func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o App
 	if o.Manager == "" {
 		o.Manager = FieldManager
 	}
+	// For an apply the server validates fields by reading the patch a second time, for keys that are there twice: an encoder writes
+	// none, and fields that no schema knows are refused whatever is asked for. A plan asks nevertheless, a write saves the time.
+	validation := metav1.FieldValidationIgnore
+	if o.DryRun {
+		validation = metav1.FieldValidationStrict
+	}
 	var answer []byte
 	var code int
 	err = c.retry(ctx, func() error {
 		req := k.raw.Patch(types.ApplyPatchType).AbsPath(urlOf(m, u.GetNamespace(), u.GetName())...).
-			Param("fieldManager", o.Manager).Param("fieldValidation", metav1.FieldValidationStrict).Body(body)
+			Param("fieldManager", o.Manager).Param("fieldValidation", validation).Body(body)
 		if o.Force {
 			req = req.Param("force", "true")
 		}
