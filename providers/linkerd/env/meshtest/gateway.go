@@ -1,12 +1,16 @@
 package meshtest
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/meshplan/meshplan/internal/testenv"
+	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
@@ -128,9 +132,12 @@ const linkDefinition = `
 `
 
 // GatewayAPI defines GRPCRoute, TLSRoute and TCPRoute, as somebody else would who brings the Gateway API's experimental
-// channel. The definitions stay: tests share the cluster.
+// channel. The definitions stay: tests share the cluster. With Linkerd's own charts they are those that linkerd-crds brings.
 func GatewayAPI(t testing.TB, e env.Env) {
 	t.Helper()
+	if defineFromChart(t, e, "linkerd-crds", "gateway.networking.k8s.io", chart.Values{"installGatewayAPI": true}) {
+		return
+	}
 	for _, k := range [][2]string{{"GRPCRoute", "v1"}, {"TLSRoute", "v1alpha2"}, {"TCPRoute", "v1alpha2"}} {
 		define(t, e, "gateway.networking.k8s.io", k[0], k[1], routeDefinition)
 	}
@@ -139,13 +146,55 @@ func GatewayAPI(t testing.TB, e env.Env) {
 // Links defines Link, as the multicluster extension does.
 func Links(t testing.TB, e env.Env) {
 	t.Helper()
+	if defineFromChart(t, e, "linkerd-multicluster", "multicluster.linkerd.io", nil) {
+		return
+	}
 	define(t, e, "multicluster.linkerd.io", "Link", "v1alpha3", linkDefinition)
+}
+
+// defineFromChart applies the definitions of a group that one of Linkerd's own charts brings, where there are such.
+func defineFromChart(t testing.TB, e env.Env, name, group string, values chart.Values) bool {
+	t.Helper()
+	dir := os.Getenv(realCharts)
+	if dir == "" {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+		t.Logf("the reduced definitions of %s are used: %v", group, err)
+		return false
+	}
+	loaded, ds := chart.Load(t.Context(), chart.Source{Path: name}, chart.LoadOptions{BaseDir: dir, Offline: true})
+	Fail(t, ds)
+	version, err := e.Cluster().Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, ds := loaded.Render(t.Context(), chart.RenderOptions{ReleaseName: name, Namespace: "linkerd", Values: values, KubeVersion: version, IncludeCRDs: true})
+	Fail(t, ds)
+	for _, u := range rendered.All() {
+		definedGroup, _, _ := unstructured.NestedString(u.Object, "spec", "group")
+		if u.GetKind() != "CustomResourceDefinition" || definedGroup != group {
+			continue
+		}
+		if _, _, err := e.Cluster().Apply(t.Context(), u, kube.ApplyOptions{Manager: "test", Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		kind, _, _ := unstructured.NestedString(u.Object, "spec", "names", "kind")
+		served(t, group, kind)
+	}
+	return true
 }
 
 func define(t testing.TB, e env.Env, group, kind, version, spec string) {
 	t.Helper()
 	plural := strings.ToLower(kind) + "s"
 	Apply(t, e, "", strings.NewReplacer("SPEC", strings.TrimRight(spec, "\n"), "GROUP", group, "VERSION", version, "KIND", kind, "PLURAL", plural, "SINGULAR", strings.ToLower(kind)).Replace(definition))
+	served(t, group, kind)
+}
+
+// served waits until the API server knows a kind.
+func served(t testing.TB, group, kind string) {
+	t.Helper()
 	Eventually(t, kind+" is served", func() bool {
 		// What is asked through e would be remembered, the answer "no" included.
 		c := kube.NewPool(kube.Options{Kubeconfig: testenv.Kubeconfig(t)}).Cluster(kube.Connection{})
