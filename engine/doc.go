@@ -23,7 +23,7 @@
 //  5. order: changes become steps (steps.go). The plan then holds the complete graph, and its acyclicity is proved.
 //
 // Applying interprets the steps and derives no order of its own. A step starts the moment its dependencies have
-// finished, longest chain first, within a bound on parallel writes; waiting releases the slot. Every write happens
+// finished, longest chain first, within a bound on parallel writes (writeslot.go); waiting releases the slot. Every write happens
 // between a durable intent and a durable outcome.
 //
 // # Contracts
@@ -45,7 +45,9 @@
 //
 // Evaluation follows references. Applying follows references too, except where a provider knows better. A schema may
 // invert a reference: an authorization policy refers to the Server that it opens, yet must exist before that Server
-// starts to deny. And types may provide and follow tags (a namespace, a kind, a control plane) without any reference.
+// starts to deny. And types may provide and follow tags (a namespace, a kind, a control plane) without any reference. Tags hold
+// within one system (providers.Scoper), and they are asked for before anything is planned: what an attribute refers to is then known
+// as far as blocks say it (sketch.go).
 // All of it ends up in the recorded dependencies of each instance, so the way down is the way up reversed, years
 // later and without the configuration.
 //

@@ -67,8 +67,10 @@ func (w *world) early(n *named, v *cty.Value, ph phase) cty.Value {
 			return cty.DynamicVal
 		}
 		n.busy = true
-		*v, n.ds = w.evaluateNamed(n, ph)
-		n.busy = false
+		value, ds := w.evaluateNamed(n, ph)
+		if n.busy, *v = false, value; ph == static { // what is wrong with a sketch is wrong with the value
+			n.ds = ds
+		}
 	}
 	return *v
 }

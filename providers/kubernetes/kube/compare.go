@@ -127,6 +127,10 @@ func (it *readItem) compare(req *SetRead, live *unstructured.Unstructured) {
 	if entry != it.rec.Entry {
 		it.withheld(view)
 	}
+	if len(it.state.Drift) > 0 || it.rec.Dirty {
+		// What stands there is not what was applied last: the wish of that apply must not pass for fulfilled when it comes back.
+		it.next.Desired = ""
+	}
 	it.next.Dirty = len(it.state.Drift) > 0 || !req.Options.Partial && !it.markStands(req.Owner)
 	if !it.next.Dirty {
 		it.next.Entry = entry

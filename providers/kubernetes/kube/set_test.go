@@ -378,6 +378,17 @@ func TestAWriteWithoutOutcomeInTheSameSecond(t *testing.T) {
 		if p := r.plan(states[0].Record, none, before...); !p.Changed() {
 			t.Error("the plan wants nothing")
 		}
+		// A plan that wants what stands there writes nothing, and records it. The wish of the apply before is then not fulfilled any more.
+		if p := r.plan(states[0].Record, none, after...); p.Changed() {
+			t.Errorf("the write was not what the plan wants: %s", r.actions(p))
+		}
+		state := r.again().read(states[0].Record, after...)
+		if p := r.plan(state.Record, none, before...); !p.Changed() {
+			t.Error("the former value is taken for applied")
+		}
+		if state.Record = r.make(state.Record, none, before...); r.live(aRef).Object["data"].(map[string]any)["color"] != "red" {
+			t.Errorf("nothing was written: %v", r.live(aRef).Object["data"])
+		}
 		return
 	}
 }

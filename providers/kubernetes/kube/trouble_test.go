@@ -218,6 +218,43 @@ func TestNoRightToReadIsNotAbsence(t *testing.T) {
 	}
 }
 
+// TestCase33SecretsThatMayNotBeListed: credentials that may get Secrets by name and not list them see what they need; those that may
+// do neither know nothing, which is not absence.
+func TestCase33SecretsThatMayNotBeListed(t *testing.T) {
+	r := newRig(t)
+	const text = `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: NS}, stringData: {user: shop, password: planted-secret}}`
+	want := r.objects(text)
+	rec := r.make(kube.Record{}, none, want...)
+	r.grant("getter-"+r.ns, "get", "secrets")
+	getter := r.as("getter-" + r.ns)
+	state := getter.read(rec, want...)
+	if !state.Exists() || len(state.Objects[0].Drift) > 0 {
+		t.Errorf("by name: %+v", state.Objects[0])
+	}
+	if p := getter.plan(state.Record, none, want...); p.Changed() {
+		t.Errorf("the plan is not empty: %s", r.actions(p))
+	}
+	r.patchSecret("s", `{"stringData":{"user":"somebody"}}`)
+	if state = r.as("getter-"+r.ns).read(rec, want...); len(state.Objects[0].Drift) != 1 {
+		t.Errorf("a change is not seen: %+v", state.Objects[0].Drift)
+	}
+	states, ds := r.as("nobody-"+r.ns).ReadSets(t.Context(), []kube.SetRead{{Owner: r.owner, Record: rec, Desired: want}})
+	must(t, ds)
+	wantCode(t, only(t, states[0].Diagnostics), kube.CodeForbidden, "get", "secrets")
+	if !states[0].Exists() {
+		t.Error("a Secret that may not be read counts as gone, and would be created")
+	}
+}
+
+// patchSecret changes a Secret as somebody else would.
+func (r *rig) patchSecret(name, patch string) {
+	r.t.Helper()
+	if _, err := testenv.Dynamic(r.t).Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(r.ns).
+		Patch(r.t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 const (
 	crd = `
 apiVersion: apiextensions.k8s.io/v1
