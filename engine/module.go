@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -243,7 +244,7 @@ func (w *world) eachValue(m *module, ph phase) cty.Value {
 				c.sketch = c.values
 			}
 		}
-		return firstOf(c.sketch[key], v)
+		return cmp.Or(c.sketch[key], v)
 	}
 	c.once.Do(func() {
 		if _, values, done, _ := w.keys(&c.repetition, dynamic); done {

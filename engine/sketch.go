@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
@@ -88,15 +89,7 @@ func (w *world) dropSketches() {
 func (i *instance) eachValueOf(ph phase) cty.Value {
 	if ph == ordering && i.res.eachSketch != nil {
 		key, _ := i.addr.Key.Str()
-		return firstOf(i.res.eachSketch[key], i.each)
+		return cmp.Or(i.res.eachSketch[key], i.each)
 	}
 	return i.each
-}
-
-// firstOf returns v, or other when there is no v.
-func firstOf(v, other cty.Value) cty.Value {
-	if v == cty.NilVal {
-		return other
-	}
-	return v
 }

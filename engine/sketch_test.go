@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/meshplan/meshplan/engine"
+	"github.com/meshplan/meshplan/plans"
 )
 
 // TestTagsThatComeByReference: a tag made of an attribute of another block orders as a written one does, whatever way it takes;
@@ -120,16 +121,21 @@ resource "memory_object" "x" {
 				if change.Addr.Resource.Name != "x" {
 					continue
 				}
-				var deps []string
-				for _, d := range change.DependsOn {
-					deps = append(deps, d.String())
-				}
+				deps := dependsOn(change)
 				if got := slices.Contains(deps, "memory_object.first"); got != c.after {
 					t.Errorf("%s comes after %v", change.Addr, deps)
 				}
 			}
 		})
 	}
+}
+
+// dependsOn names what a change comes after.
+func dependsOn(c *plans.Change) (out []string) {
+	for _, d := range c.DependsOn {
+		out = append(out, d.String())
+	}
+	return out
 }
 
 // TestTagsHoldWithinOneSystem: what is called the same in another cluster is something else, and a provider that is not known
@@ -184,11 +190,7 @@ resource "memory_object" "somewhere" {
 		"east": "memory_object.before_east", "somewhere": "memory_object.east memory_object.space",
 	}
 	for _, change := range r.plan(engine.PlanOptions{}).Changes {
-		var deps []string
-		for _, d := range change.DependsOn {
-			deps = append(deps, d.String())
-		}
-		if got := strings.Join(deps, " "); got != want[change.Addr.Resource.Name] {
+		if got := strings.Join(dependsOn(change), " "); got != want[change.Addr.Resource.Name] {
 			t.Errorf("%s comes after %q, want %q", change.Addr, got, want[change.Addr.Resource.Name])
 		}
 	}

@@ -15,8 +15,9 @@ var _ providers.Permitter = (*resourceType)(nil)
 
 // Rights says what a set needs for a rendering and for what is recorded (the `objects` attribute, of which parts that
 // the chart does not render any more are deleted). A nil rendering means that it is not known.
-func (s *Set) Rights(r *Rendered, recorded cty.Value) ([]providers.Right, hcl.Diagnostics) {
+func (s *Set) Rights(owner providers.Owner, r *Rendered, recorded cty.Value) ([]providers.Right, hcl.Diagnostics) {
 	all := s.placed(r)
+	s.Cluster.Announce(owner, all)
 	known := map[kube.ID]bool{}
 	for _, d := range all {
 		known[kube.RefOf(d.Object).ID()] = true
@@ -59,7 +60,7 @@ func (s *Set) placed(r *Rendered) (out []kube.Desired) {
 func (t *resourceType) Permit(ctx context.Context, req providers.PermitRequest) ([]providers.Right, hcl.Diagnostics) {
 	recorded, _ := req.Config.GetAttr("objects").UnmarkDeep()
 	if req.Deleting {
-		return t.set(req.Config).Rights(nil, recorded)
+		return t.set(req.Config).Rights(req.Owner, nil, recorded)
 	}
 	c, ds := t.load(ctx, req.Config, "", false)
 	if ds.HasErrors() {
@@ -73,8 +74,6 @@ func (t *resourceType) Permit(ctx context.Context, req providers.PermitRequest) 
 			return nil, ds
 		}
 	}
-	set := t.set(req.Config)
-	set.Cluster.Announce(req.Owner, set.placed(rendered))
-	rights, more := set.Rights(rendered, recorded)
+	rights, more := t.set(req.Config).Rights(req.Owner, rendered, recorded)
 	return rights, append(ds, more...)
 }

@@ -21,7 +21,7 @@ const permitVersion = "v1.34.0"
 func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait *kube.WaitOptions, values func(*chart.Chart) (chart.Values, hcl.Diagnostics)) ([]providers.Right, hcl.Diagnostics) {
 	recorded, _ := req.Config.GetAttr("objects").UnmarkDeep()
 	if req.Deleting {
-		return t.set(req.Config, wait).Rights(nil, recorded)
+		return t.set(req.Config, wait).Rights(req.Owner, nil, recorded)
 	}
 	c, ds := t.load(ctx, req.Config, false)
 	if ds.HasErrors() {
@@ -38,7 +38,7 @@ func (t *charted) rights(ctx context.Context, req providers.PermitRequest, wait 
 			return nil, ds
 		}
 	}
-	out, more := t.set(req.Config, wait).Rights(rendered, recorded)
+	out, more := t.set(req.Config, wait).Rights(req.Owner, rendered, recorded)
 	return out, append(ds, more...)
 }
 
