@@ -243,6 +243,12 @@ func TestCase23JobsAreDoneOnce(t *testing.T) {
 	})
 	eventually(t, "the Job stays", func() bool { return r.live(ref) == nil })
 	r.settled(rec, none, passing...)
+
+	other = r.objects(strings.NewReplacer("TTL", "ttlSecondsAfterFinished: 0,", "name: j,", "name: passing,", "j:1", "j:2").Replace(job))
+	again := r.plan(r.again().read(rec, other...).Record, none, other...)
+	if again.Objects[0].Action != kube.Create || !strings.Contains(strings.Join(again.Notes, " "), "does its work once more") {
+		t.Errorf("another template: %s %v", r.actions(again), again.Notes)
+	}
 }
 
 func TestCase26MadeAgainBetweenPlanAndApply(t *testing.T) {

@@ -28,7 +28,11 @@ func (c *Cluster) evaluateLive(ctx context.Context, owner providers.Owner, w *wi
 		if o.Partial {
 			return evaluation{}, hcl.Diagnostics{diag.Errorf(CodeGone, "Object does not exist", "%s does not exist, and this resource only changes objects that others make. Create it first, or refer to the resource that makes it.", w.ref)}
 		}
-		return c.evaluateCreate(ctx, owner, w, o, false)
+		e, ds := c.evaluateCreate(ctx, owner, w, o, false)
+		if rec != nil && rec.Once {
+			e.plan.Notes = append(e.plan.Notes, "it had done its work and was removed when its time to live was over: it is made again, and does its work once more")
+		}
+		return e, ds
 	}
 	return c.evaluateChange(ctx, owner, w, rec, o, live)
 }
