@@ -116,7 +116,7 @@ func controlPlane(f Facts, c Charts) []byte {
 		owner = "somebody"
 	}
 	t.remark("", fmt.Sprintf("Linkerd %s runs in namespace %q, installed by %s. This rollout leaves it alone and only looks at it.", f.Mesh.Version, f.Mesh.Namespace, owner))
-	t.line("\ndata \"linkerd_check\" \"control_plane\" {}\n\ndata \"linkerd_certificates\" \"mesh\" {}\n")
+	t.line("\ndata \"linkerd_certificates\" \"mesh\" {}\n")
 	t.remark("", "To take it over, remove the comment signs, name the version of the charts that is installed, and look at the plan with care: it should adopt and not change. Then take its former owner out of the way.")
 	t.line("#")
 	t.commented(string(hclwrite.Format([]byte(install(f, c)))))
@@ -231,6 +231,7 @@ func label(s string) string {
 func verify(f Facts) []byte {
 	t := &text{}
 	t.remark("", "Proofs. A gate blocks what depends on it until the statement holds; \"no data\" never passes.")
+	last := ""
 	if len(f.Workloads) > 0 && f.Refused == "" {
 		name := strings.Trim(label(f.Namespace), `"`)
 		t.line("\nresource \"linkerd_gate\" \"meshed\" {\n  expect = \"meshed\"\n  namespace = linkerd_injection.%s.namespace", name)
@@ -242,8 +243,10 @@ func verify(f Facts) []byte {
 		t.remark("", "Beyond audit, traffic must be encrypted before it is required to be.")
 		t.line("resource \"linkerd_gate\" \"encrypted\" {\n  enabled = var.enforcement != \"audit\"\n\n  expect = \"mtls\"\n  namespace = %s\n%s  window = \"1m\"\n  min_requests = var.min_requests\n  triggers = { meshed = linkerd_gate.meshed.result }\n}\n", quote(f.Namespace), workloads)
 		t.line("output \"meshed\" {\n  description = \"Workloads with a proved proxy in every pod\"\n  value = linkerd_gate.meshed.result\n}")
+		last = "\n  depends_on = [linkerd_gate.meshed]\n" // or proxies that still start would be found wanting
 	}
 	if f.Mesh.Installed {
+		t.line("\ndata \"linkerd_check\" \"control_plane\" {%s}", last)
 		t.line("\noutput \"healthy\" {\n  description = \"Whether every check of the control plane passes\"\n  value = data.linkerd_check.control_plane.passed\n}")
 	}
 	return []byte(t.String())
