@@ -34,7 +34,7 @@ func InventoryRights(purpose providers.Purpose, e env.Env) []providers.Right {
 func RefusalRights(purpose providers.Purpose, e env.Env) []providers.Right {
 	const why = "see whether the identity controller takes the issuer"
 	pods := kube.ReadRight(purpose, "list", "", "pods", e.Namespace(), why)
-	config := kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), why, configRef("").Name)
+	config := kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), why, env.ConfigName)
 	pods.Rare, config.Rare = true, true // only once it has said something
 	return []providers.Right{kube.ReadRight(purpose, "list", "", "events", e.Namespace(), why), pods, config}
 }

@@ -11,11 +11,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs/pki"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // The reasons of events that the identity controller writes about its issuer.
@@ -122,30 +122,16 @@ func (i *inventory) refusal() []pki.Finding {
 // leafLifetime is how long a proxy's certificate lives: what the control plane was installed with, a day by default.
 func (i *inventory) leafLifetime() time.Duration {
 	const published = 24 * time.Hour
-	u, forbidden, ds := get(i.ctx, i.cluster, configRef(i.env.Namespace()))
-	if i.ds = append(i.ds, ds...); forbidden || u == nil {
+	u, _, ds := get(i.ctx, i.cluster, i.env.ConfigRef())
+	i.ds = append(i.ds, ds...)
+	config, _ := env.ParseConfig(u) // that it is broken is what a check says
+	if config == nil {
 		return published
 	}
-	text, _, _ := unstructured.NestedString(u.Object, "data", "values")
-	var values struct {
-		Identity struct {
-			Issuer struct {
-				IssuanceLifetime string `json:"issuanceLifetime"`
-			} `json:"issuer"`
-		} `json:"identity"`
-	}
-	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
-		return published
-	}
-	if d, err := time.ParseDuration(values.Identity.Issuer.IssuanceLifetime); err == nil {
+	if d, err := time.ParseDuration(config.Identity.Issuer.IssuanceLifetime); err == nil {
 		return d
 	}
 	return published
-}
-
-// configRef is what the control plane was installed with.
-func configRef(namespace string) kube.Ref {
-	return kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "linkerd-config"}
 }
 
 func (i *inventory) unread(verb string, r kube.Ref, err error) []pki.Finding {

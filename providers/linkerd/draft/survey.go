@@ -11,9 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
@@ -100,7 +98,7 @@ func control(ctx context.Context, c *kube.Cluster, e env.Env) (m Mesh, cni bool,
 	if err != nil {
 		return m, false, err
 	}
-	config, err := c.Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: e.Namespace(), Name: "linkerd-config"})
+	config, err := c.Get(ctx, e.ConfigRef())
 	if err != nil && !apierrors.IsForbidden(err) {
 		return m, false, err
 	}
@@ -108,18 +106,13 @@ func control(ctx context.Context, c *kube.Cluster, e env.Env) (m Mesh, cni bool,
 		return m, want.CNI, nil
 	}
 	m.Installed, m.Version = true, want.Version
-	text, _, _ := unstructured.NestedString(config.Object, "data", "values")
-	var values struct {
-		Identity struct {
-			Issuer struct {
-				Scheme string `json:"scheme"`
-			} `json:"issuer"`
-		} `json:"identity"`
+	values, err := env.ParseConfig(config)
+	if err != nil {
+		return m, false, err
 	}
-	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
-		return m, false, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", e.Namespace(), err)
+	if values != nil {
+		m.Scheme = values.Identity.Issuer.Scheme
 	}
-	m.Scheme = values.Identity.Issuer.Scheme
 	switch release := config.GetAnnotations()["meta.helm.sh/release-name"]; {
 	case config.GetAnnotations()[kube.AnnotationOwner] != "":
 		m.Tool = "another rollout of meshplan"

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // checkRights is the name of the check that asks what the credentials may do.
@@ -153,7 +154,7 @@ func clockSkew(f *facts) (out []string) {
 }
 
 func noOtherInstallation(f *facts) (out []string) {
-	for _, u := range f.list(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, kube.ListOptions{Fields: "metadata.name=" + configName}) {
+	for _, u := range f.list(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, kube.ListOptions{Fields: "metadata.name=" + env.ConfigName}) {
 		out = append(out, fmt.Sprintf("the %s says that Linkerd is installed", kube.RefOf(u)))
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // heartbeatAccount is the service account of the heartbeat.
@@ -86,7 +87,7 @@ func existenceChecks() []check {
 	return []check{
 		{category: CategoryExistence, name: "linkerd-config can be read", hint: "Apply the linkerd_control_plane resource again.", after: true, fatal: true, test: func(f *facts) []string {
 			if f.settings() == nil && len(f.warnings) == 0 {
-				return problem("the ConfigMap %s/%s is missing, or its key values is not YAML", f.env.Namespace(), configName)
+				return problem("the ConfigMap %s/%s is missing, or its key values is not YAML", f.env.Namespace(), env.ConfigName)
 			}
 			return nil
 		}},

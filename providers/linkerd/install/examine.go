@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/meshplan/meshplan/providers"
-	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
@@ -17,7 +16,7 @@ import (
 func Examine(ctx context.Context, e env.Env, now time.Time) ([]providers.Examination, hcl.Diagnostics) {
 	o := CheckOptions{Now: now, NoRights: true}
 	f := &facts{ctx: ctx, cluster: e.Cluster(), env: e, options: o}
-	config := f.get(kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: e.Namespace(), Name: configName})
+	config := f.get(e.ConfigRef())
 	if f.ds.HasErrors() {
 		return nil, f.ds
 	}
@@ -37,7 +36,7 @@ func Examine(ctx context.Context, e env.Env, now time.Time) ([]providers.Examina
 		found = append(found, x)
 	}
 	what := "Linkerd in namespace " + e.Namespace()
-	switch c := parseConfig(config); {
+	switch c, _ := env.ParseConfig(config); {
 	case o.Preflight:
 		what = "no Linkerd in namespace " + e.Namespace() + " yet"
 	case c != nil && c.LinkerdVersion != "":

@@ -20,6 +20,7 @@ import (
 	"github.com/meshplan/meshplan/providers/kubernetes/chart"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/certs"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // labelExtension says, on a namespace and on objects, which extension they belong to.
@@ -172,12 +173,12 @@ func (t *extension) namespaces(ctx context.Context, planned cty.Value, name stri
 }
 
 // settingsOf reads what the control plane says about itself; nil when that is not known.
-func (t *charted) settingsOf(ctx context.Context) *linkerdConfig {
-	u, err := t.env.Cluster().Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: t.env.Namespace(), Name: configName})
+func (t *charted) settingsOf(ctx context.Context) *env.Config {
+	config, err := t.env.LoadConfig(ctx, t.env.Cluster())
 	if err != nil {
 		return nil
 	}
-	return parseConfig(u)
+	return config
 }
 
 func (t *extension) admits(context.Context, cty.Value) hcl.Diagnostics { return nil }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/meshplan/meshplan/internal/diag"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
@@ -24,7 +23,6 @@ import (
 const (
 	labelControlPlane = "linkerd.io/control-plane-ns"
 	labelComponent    = "linkerd.io/control-plane-component"
-	configName        = "linkerd-config"
 	proxyContainer    = "linkerd-proxy"
 )
 
@@ -37,30 +35,13 @@ type facts struct {
 	options CheckOptions
 	ds      hcl.Diagnostics // what kept a check from being made
 
-	config    *linkerdConfig
+	config    *env.Config
 	entries   []certs.Entry
 	inventory bool
 	objects   map[kube.ID]*unstructured.Unstructured
 	lists     map[string][]*unstructured.Unstructured
 	warnings  []string
 	skipped   bool
-}
-
-// linkerdConfig is what the control plane says about its own settings.
-type linkerdConfig struct {
-	LinkerdVersion   string `json:"linkerdVersion"`
-	ClusterNetworks  string `json:"clusterNetworks"`
-	CNIEnabled       bool   `json:"cniEnabled"`
-	DisableHeartBeat bool   `json:"disableHeartBeat"`
-	HighAvailability bool   `json:"highAvailability"`
-	Proxy            struct {
-		Image struct {
-			Version string `json:"version"`
-		} `json:"image"`
-	} `json:"proxy"`
-	ProxyInit struct {
-		RunAsRoot bool `json:"runAsRoot"`
-	} `json:"proxyInit"`
 }
 
 // problem formats one contradiction.
@@ -143,25 +124,11 @@ func (f *facts) tolerate(err error, verb string, r kube.Ref) bool {
 }
 
 // settings reads linkerd-config; nil when it is missing or broken.
-func (f *facts) settings() *linkerdConfig {
-	if f.config != nil {
-		return f.config
+func (f *facts) settings() *env.Config {
+	if f.config == nil {
+		f.config, _ = env.ParseConfig(f.get(f.env.ConfigRef())) // the check of linkerd-config says that it is broken
 	}
-	u := f.get(kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: f.env.Namespace(), Name: configName})
-	f.config = parseConfig(u)
 	return f.config
-}
-
-func parseConfig(u *unstructured.Unstructured) *linkerdConfig {
-	if u == nil {
-		return nil
-	}
-	raw, _, _ := unstructured.NestedString(u.Object, "data", "values")
-	var c linkerdConfig
-	if raw == "" || yaml.Unmarshal([]byte(raw), &c) != nil {
-		return nil
-	}
-	return &c
 }
 
 // certificates returns the inventory of certificates.

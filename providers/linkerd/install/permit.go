@@ -85,7 +85,7 @@ func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 	out := append(certs.RefusalRights(providers.ForDrift, t.env), kube.VersionRight(),
 		kube.ReadRight(providers.ForPlan, "get", "", "namespaces", "", why, t.namespace(req.Config)),
 		kube.ReadRight(providers.ForPlan, "list", "", "nodes", "", why),
-		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", ns, "see which release runs and what proxies trust", configName, certs.TrustRootsName),
+		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", ns, "see which release runs and what proxies trust", env.ConfigName, certs.TrustRootsName),
 		kube.ReadRight(providers.ForPlan, "list", "", "pods", kube.AnyNamespace, "see which proxies depend on it"),
 		definitionsRight("see whether the definitions are older", "servers.policy.linkerd.io"),
 		issuer, plugin)
@@ -102,7 +102,7 @@ func (t *controlPlane) permits(req providers.PermitRequest) []providers.Right {
 func (t *extension) permits(req providers.PermitRequest) []providers.Right {
 	return []providers.Right{
 		kube.ReadRight(providers.ForPlan, "list", "", "namespaces", "", "see where extensions are installed"),
-		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", t.env.Namespace(), "see which release runs", configName),
+		kube.ReadRight(providers.ForPlan, "get", "", "configmaps", t.env.Namespace(), "see which release runs", env.ConfigName),
 		kube.ReadRight(providers.ForApply, "list", "", "pods", t.namespace(req.Config), "see its pods go"),
 	}
 }
@@ -136,7 +136,7 @@ func CheckRights(purpose providers.Purpose, e env.Env, preflight bool) []provide
 	cni := kube.ReadRight(purpose, "list", "apps", "daemonsets", kube.AnyNamespace, "check the CNI plugin")
 	ha.Rare, cni.Rare = true, true // only where these are switched on
 	return append(out, ha, cni,
-		kube.ReadRight(purpose, "get", "", "configmaps", ns, why, configName),
+		kube.ReadRight(purpose, "get", "", "configmaps", ns, why, env.ConfigName),
 		kube.ReadRight(purpose, "list", "apps", "replicasets", ns, why),
 		kube.ReadRight(purpose, "list", "", "namespaces", "", why),
 		kube.ReadRight(purpose, "list", "", "pods", kube.AnyNamespace, why),

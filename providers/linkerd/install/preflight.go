@@ -188,8 +188,7 @@ func (t *controlPlane) running(ctx context.Context, prior cty.Value) (release, b
 	if !prior.IsNull() {
 		return parseRelease(schema.Text(prior.GetAttr("app_version")))
 	}
-	u, err := t.env.Cluster().Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: t.env.Namespace(), Name: configName})
-	if c := parseConfig(u); err == nil && c != nil {
+	if c, err := t.env.LoadConfig(ctx, t.env.Cluster()); err == nil && c != nil {
 		return parseRelease(c.LinkerdVersion)
 	}
 	return release{}, false

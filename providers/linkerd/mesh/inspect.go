@@ -46,7 +46,7 @@ const (
 type inspector struct {
 	env      env.Env
 	want     Want
-	control  controlPlane
+	control  env.Config
 	recorded []providers.Recorded
 	out      providers.Inspection
 	count    tally
@@ -334,7 +334,7 @@ func (i *inspector) services(o *Observation, n neighbours) {
 			continue
 		}
 		for _, port := range s.Spec.Ports {
-			if port.AppProtocol == nil && opaque(i.control.opaquePorts(), int(port.Port)) {
+			if port.AppProtocol == nil && opaque(opaquePorts(i.control), int(port.Port)) {
 				i.add(providers.Finding{Class: CodeDriftOpaque, Severity: providers.SeverityNote, Object: object, Summary: "Service is older than the injector",
 					Detail: fmt.Sprintf("Port %d is one of the ports that Linkerd takes for opaque, and the Service lacks the annotation that the injector writes on new Services.", port.Port),
 					Fix:    fmt.Sprintf("Write the annotation %sopaque-ports: \"%d\" on it, or make the Service anew.", configPrefix, port.Port)})

@@ -13,6 +13,7 @@ import (
 	"github.com/meshplan/meshplan/internal/addr"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // classes lists findings as `severity class object (owner)`.
@@ -146,12 +147,12 @@ func TestInspectionAnswersForListedWorkloadsOnly(t *testing.T) {
 }
 
 func TestAnchorsOfTheConfiguration(t *testing.T) {
-	i := &inspector{want: fullWant(), control: controlPlane{AnchorsPEM: pemA}}
+	i := &inspector{want: fullWant(), control: env.Config{AnchorsPEM: pemA}}
 	i.values()
 	if got := classes(i.out); got != "drift anchors-in-values ConfigMap linkerd/linkerd-config" {
 		t.Errorf("found %s", got)
 	}
-	i = &inspector{want: fullWant(), control: controlPlane{AnchorsPEM: pemB + "\n" + pemA}}
+	i = &inspector{want: fullWant(), control: env.Config{AnchorsPEM: pemB + "\n" + pemA}}
 	i.values()
 	if got := classes(i.out); got != "" {
 		t.Errorf("the same set in another order is %s", got)

@@ -29,7 +29,7 @@ func ObserveRights(purpose providers.Purpose, namespace string) []providers.Righ
 
 // WantRights says what LoadWant needs.
 func WantRights(purpose providers.Purpose, e env.Env) []providers.Right {
-	return []providers.Right{kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), "know what a proxy must be like", "linkerd-identity-trust-roots", "linkerd-config")}
+	return []providers.Right{kube.ReadRight(purpose, "get", "", "configmaps", e.Namespace(), "know what a proxy must be like", "linkerd-identity-trust-roots", env.ConfigName)}
 }
 
 // Permit implements providers.Permitter.

@@ -3,12 +3,10 @@ package mesh
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/yaml"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
@@ -21,50 +19,26 @@ func LoadWant(ctx context.Context, c Lister, e env.Env) (Want, error) {
 	return w, err
 }
 
-// controlPlane is what matters here of the values that a control plane was installed with.
-type controlPlane struct {
-	LinkerdVersion string `json:"linkerdVersion"`
-	CNIEnabled     bool   `json:"cniEnabled"`
-	AnchorsPEM     string `json:"identityTrustAnchorsPEM"`
-	Identity       struct {
-		ExternalCA bool `json:"externalCA"`
-	} `json:"identity"`
-	Proxy struct {
-		NativeSidecar *bool `json:"nativeSidecar"`
-		Image         struct {
-			Version string `json:"version"`
-		} `json:"image"`
-		DefaultInboundPolicy string `json:"defaultInboundPolicy"`
-		OpaquePorts          string `json:"opaquePorts"`
-	} `json:"proxy"`
-}
+// opaquePorts are those that a control plane takes for opaque where nothing else is said.
+func opaquePorts(config env.Config) string { return cmp.Or(config.Proxy.OpaquePorts, DefaultOpaque) }
 
-// opaquePorts are those that the control plane takes for opaque where nothing else is said.
-func (v *controlPlane) opaquePorts() string { return cmp.Or(v.Proxy.OpaquePorts, DefaultOpaque) }
-
-func loadControlPlane(ctx context.Context, c Lister, e env.Env) (Want, controlPlane, error) {
+// loadControlPlane reads the trust roots and what the control plane was installed with. That is empty where it is not known.
+func loadControlPlane(ctx context.Context, c Lister, e env.Env) (Want, env.Config, error) {
 	w := Want{ControlPlane: e.Namespace(), TrustDomain: e.TrustDomain()}
-	var values controlPlane
 	roots, err := configMap(ctx, c, w.ControlPlane, "linkerd-identity-trust-roots")
 	if err != nil {
-		return w, values, err
+		return w, env.Config{}, err
 	}
 	if bundle := roots["ca-bundle.crt"]; bundle != "" {
 		w.Anchors = Anchors(bundle)
 	}
-	config, err := configMap(ctx, c, w.ControlPlane, "linkerd-config")
-	if err != nil {
-		return w, values, err
+	config, err := e.LoadConfig(ctx, c)
+	if err != nil || config == nil {
+		return w, env.Config{}, err
 	}
-	if err := yaml.Unmarshal([]byte(config["values"]), &values); err != nil {
-		return w, values, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", w.ControlPlane, err)
-	}
-	w.CNI, w.Native = values.CNIEnabled, values.Proxy.NativeSidecar
-	w.Version = values.Proxy.Image.Version
-	if w.Version == "" {
-		w.Version = values.LinkerdVersion
-	}
-	return w, values, nil
+	w.CNI, w.Native = config.CNIEnabled, config.Proxy.NativeSidecar
+	w.Version = cmp.Or(config.Proxy.Image.Version, config.LinkerdVersion)
+	return w, *config, nil
 }
 
 func configMap(ctx context.Context, c Lister, namespace, name string) (map[string]string, error) {

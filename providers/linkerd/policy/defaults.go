@@ -6,10 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
-
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
 	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
@@ -18,29 +14,16 @@ import (
 // is not there yet, is as the chart is published.
 func LoadDefaults(ctx context.Context, c *kube.Cluster, e env.Env) (Defaults, error) {
 	d := Defaults{Policy: AllUnauthenticated, ClusterNetworks: publishedNetworks()}
-	config, err := c.Get(ctx, kube.Ref{Version: "v1", Kind: "ConfigMap", Namespace: e.Namespace(), Name: "linkerd-config"})
-	if apierrors.IsForbidden(err) || config == nil && err == nil {
-		return d, nil
-	}
-	if err != nil {
+	config, err := e.LoadConfig(ctx, c)
+	if err != nil || config == nil {
 		return d, err
 	}
-	text, _, _ := unstructured.NestedString(config.Object, "data", "values")
-	var values struct {
-		ClusterNetworks string `json:"clusterNetworks"`
-		Proxy           struct {
-			DefaultInboundPolicy string `json:"defaultInboundPolicy"`
-		} `json:"proxy"`
-	}
-	if err := yaml.Unmarshal([]byte(text), &values); err != nil {
-		return d, fmt.Errorf("ConfigMap %s/linkerd-config: key `values` is not YAML: %w", e.Namespace(), err)
-	}
-	if p := values.Proxy.DefaultInboundPolicy; p != "" {
+	if p := config.Proxy.DefaultInboundPolicy; p != "" {
 		d.Policy = p
 	}
-	if values.ClusterNetworks != "" {
-		if d.ClusterNetworks, err = networkList(values.ClusterNetworks); err != nil {
-			return d, fmt.Errorf("ConfigMap %s/linkerd-config: clusterNetworks: %w", e.Namespace(), err)
+	if config.ClusterNetworks != "" {
+		if d.ClusterNetworks, err = networkList(config.ClusterNetworks); err != nil {
+			return d, fmt.Errorf("%s: clusterNetworks: %w", e.ConfigRef(), err)
 		}
 	}
 	return d, nil

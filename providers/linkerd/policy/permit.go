@@ -18,7 +18,7 @@ import (
 // namespace is one that is not known yet.
 func AroundRights(e env.Env, namespace string) []providers.Right {
 	const why = "see the policy around it"
-	out := []providers.Right{kube.ReadRight(providers.ForDrift, "get", "", "configmaps", e.Namespace(), why, "linkerd-config")}
+	out := []providers.Right{kube.ReadRight(providers.ForDrift, "get", "", "configmaps", e.Namespace(), why, env.ConfigName)}
 	for _, k := range policyKinds() {
 		in := cmp.Or(namespace, kube.AnyNamespace)
 		if k.everywhere {
@@ -73,7 +73,7 @@ func looksAtLimits(e env.Env) func(cty.Value) []providers.Right {
 func looksAtEgress(e env.Env) func(cty.Value) []providers.Right {
 	return func(v cty.Value) []providers.Right {
 		namespace := schema.Text(v.GetAttr("namespace"))
-		out := []providers.Right{kube.ReadRight(providers.ForPlan, "get", "", "configmaps", e.Namespace(), "know the cluster's networks", "linkerd-config")}
+		out := []providers.Right{kube.ReadRight(providers.ForPlan, "get", "", "configmaps", e.Namespace(), "know the cluster's networks", env.ConfigName)}
 		for _, gk := range egressRoutes {
 			out = append(out, providers.Right{For: providers.ForPlan, Group: gk.Group, Kind: gk.Kind, Namespace: cmp.Or(namespace, kube.AnyNamespace), Verbs: []string{"list"}, Why: "see which routes admit traffic", Rare: gk.Group == gatewayGroup})
 		}
