@@ -120,13 +120,22 @@ type Result struct {
 type Skip struct{ Addr, Cause addr.Instance }
 
 // Validate checks a configuration without any access to state or system: references, types, values as far as they are
-// known, cycles. Variables may be missing; they count as unknown.
+// known, cycles, those included that only the providers' order closes. Variables may be missing; they count as unknown.
 func (e *Engine) Validate(ctx context.Context, c *config.Config, in Inputs) hcl.Diagnostics {
 	w, ds := e.world(c, in, &state.Snapshot{}, worldOptions{lenient: true})
 	if ds.HasErrors() {
 		return diag.Sort(ds)
 	}
-	return diag.Sort(append(ds, w.validate(ctx)...))
+	if ds = append(ds, w.validate(ctx)...); ds.HasErrors() {
+		return diag.Sort(ds)
+	}
+	_, found := e.Graph(ctx, c, in)
+	for _, d := range found {
+		if diag.CodeOf(d) == CodeOrder { // the rest was said above, or is a matter of values that only a plan has
+			ds = append(ds, d)
+		}
+	}
+	return diag.Sort(ds)
 }
 
 // The codes of diagnostics about plans, state and runs.

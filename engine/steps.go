@@ -13,9 +13,6 @@ import (
 	"github.com/meshplan/meshplan/plans"
 )
 
-// CodeOrder: the steps of a plan cannot be ordered.
-const CodeOrder diag.Code = "plan.no-order"
-
 // The graph of steps has up to two nodes for each instance: `up` makes or changes the object, `down` deletes it.
 // Joins stand for all instances of a resource, so that N instances that refer to M instances cost N + M edges.
 //
@@ -129,21 +126,6 @@ func (s *sorter) dropSoft(cycle []orderNode) (dropped bool) {
 		}
 	}
 	return dropped
-}
-
-func (s *sorter) circle(err error, cycle *dag.CycleError[orderNode]) *hcl.Diagnostic {
-	if cycle == nil {
-		return diag.FromError(CodeOrder, "No order of steps", err, nil)[0]
-	}
-	if d := s.needsCreateFirst(cycle.Cycle); d != nil {
-		return d
-	}
-	var names []string
-	for _, n := range cycle.Cycle {
-		names = append(names, s.label(n))
-	}
-	return diag.Errorf(CodeOrder, "No order of steps", "These steps wait for each other in a circle: %s. "+
-		"Usually a reference goes against the order that the provider needs; the documentation of the types says what it is.", strings.Join(names, " → "))
 }
 
 // needsCreateFirst explains a circle that comes from a replacement which would have to create first and cannot.

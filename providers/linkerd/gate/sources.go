@@ -12,12 +12,13 @@ import (
 	"github.com/meshplan/meshplan/internal/schema"
 	"github.com/meshplan/meshplan/providers"
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 	"github.com/meshplan/meshplan/providers/linkerd/mesh"
 	"github.com/meshplan/meshplan/providers/linkerd/metrics"
 )
 
 // mtlsSource is the data source linkerd_mtls.
-type mtlsSource struct{ gate }
+type mtlsSource struct{ meter }
 
 const mtlsExample = `data "linkerd_mtls" "shop" {
   namespace = "shop"
@@ -80,7 +81,7 @@ func (s mtlsSource) Read(ctx context.Context, req providers.DataRequest) (cty.Va
 }
 
 // edgesSource is the data source linkerd_edges.
-type edgesSource struct{ gate }
+type edgesSource struct{ meter }
 
 const edgesExample = `data "linkerd_edges" "shop" {
   namespace = "shop"
@@ -124,9 +125,12 @@ func (s edgesSource) Read(ctx context.Context, req providers.DataRequest) (cty.V
 	return cty.ObjectVal(attrs), nil
 }
 
+// meter is what the data sources have in common.
+type meter struct{ env env.Env }
+
 // measure reads the proxies of a namespace and returns the identities of the pods that were read.
-func (t gate) measure(ctx context.Context, config cty.Value) (metrics.Window, map[string]bool, hcl.Diagnostics) {
-	c := t.env.Cluster()
+func (m meter) measure(ctx context.Context, config cty.Value) (metrics.Window, map[string]bool, hcl.Diagnostics) {
+	c := m.env.Cluster()
 	ns := schema.Text(config.GetAttr("namespace"))
 	o, err := mesh.Observe(ctx, c, ns)
 	if err != nil {
@@ -150,7 +154,7 @@ func (t gate) measure(ctx context.Context, config cty.Value) (metrics.Window, ma
 	}
 	identities := map[string]bool{}
 	for _, g := range window.Growth {
-		identities[t.env.Identity(g.Pod.Namespace, g.Pod.ServiceAccount)] = true
+		identities[m.env.Identity(g.Pod.Namespace, g.Pod.ServiceAccount)] = true
 	}
 	return window, identities, nil
 }

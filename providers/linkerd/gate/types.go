@@ -13,7 +13,7 @@ func Types(e env.Env) map[string]providers.ResourceType {
 // DataSources returns the data sources of this package by name.
 func DataSources(e env.Env) map[string]providers.DataSource {
 	return map[string]providers.DataSource{
-		"linkerd_mtls":  mtlsSource{gate{env: e}},
-		"linkerd_edges": edgesSource{gate{env: e}},
+		"linkerd_mtls":  mtlsSource{meter{env: e}},
+		"linkerd_edges": edgesSource{meter{env: e}},
 	}
 }
