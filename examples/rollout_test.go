@@ -46,6 +46,7 @@ func TestReferenceRollout(t *testing.T) {
 	}
 
 	lookAtTheMesh(w)
+	planExamplesOfTypes(w)
 	canary(t)
 	driftAndRepair(w)
 	for _, args := range [][]string{{"show", "--json"}, {"show", "rollout.plan", "--json"}, {"show", "run:1", "--json"}, {"history"}, {"graph"}, {"plan", "--destroy", "--full", "--out", "destroy.plan"}, {"show", "destroy.plan", "--json"}} {

@@ -88,7 +88,7 @@ const edgesExample = `data "linkerd_edges" "shop" {
 }
 
 output "callers" {
-  value = [for e in data.linkerd_edges.shop.edges : "${e.from} -> ${e.to}"]
+  value = [for e in data.linkerd_edges.shop.edges : "${coalesce(e.from, "outside the mesh")} -> ${e.to}"]
 }
 `
 
