@@ -63,7 +63,7 @@ func (a *Attribute) decoder(name string) hcldec.Spec {
 	if a.Type == cty.DynamicPseudoType {
 		s = untypedNulls(s)
 	}
-	if a.Required || a.Validate != nil || len(a.OneOf) > 0 || a.Deprecated != "" || holdsNumbers(a.Type) {
+	if a.Required || a.Validate != nil || len(a.OneOf) > 0 || a.Deprecated != "" || holdsNumbers(a.Type) || refusesNulls(a.Type) {
 		s = &hcldec.ValidateSpec{Wrapped: s, Func: func(v cty.Value) hcl.Diagnostics { return a.check(name, v) }}
 	}
 	if a.Default != cty.NilVal {
@@ -108,6 +108,9 @@ func (a *Attribute) check(name string, v cty.Value) (ds hcl.Diagnostics) {
 	}
 	if !Finite(v) {
 		return append(ds, diag.Errorf(CodeInvalidValue, "Infinite number", "The value of %q has a number that is infinite, as after a division by zero. Only finite numbers can be kept.", name))
+	}
+	if at, found := nullElement(v, a.Type); found {
+		return append(ds, diag.Errorf(CodeInvalidValue, "Null element", "%s is null, which says nothing here. Leave the element out.", diag.PathString(append(cty.GetAttrPath(name), at...))))
 	}
 	if len(a.OneOf) == 0 && a.Validate == nil {
 		return ds

@@ -1,0 +1,63 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// nullElement finds a null among the elements of a list or a set, and a null in the place of an object, list or map among those of
+// a map. Such a null says nothing that anybody could mean, so no type has to think of it. Null texts and numbers in maps are left
+// to the types, and so is everything where the type does not say what is inside. It costs O(size).
+func nullElement(v cty.Value, t cty.Type) (at cty.Path, found bool) {
+	if !refusesNulls(t) || !v.IsKnown() || v.IsNull() {
+		return nil, false
+	}
+	v, _ = v.Unmark()
+	inside := func(step cty.PathStep, e cty.Value, t cty.Type, refused bool) bool {
+		if refused && e.IsNull() {
+			at, found = cty.Path{step}, true
+		} else if at, found = nullElement(e, t); found {
+			at = append(cty.Path{step}, at...)
+		}
+		return found
+	}
+	switch {
+	case t.IsObjectType():
+		attrs := t.AttributeTypes()
+		for _, name := range slices.Sorted(maps.Keys(attrs)) {
+			if inside(cty.GetAttrStep{Name: name}, v.GetAttr(name), attrs[name], false) {
+				break
+			}
+		}
+	case v.CanIterateElements():
+		for key, e := range v.Elements() {
+			if inside(cty.IndexStep{Key: key}, e, t.ElementType(), refusesNull(t)) {
+				break
+			}
+		}
+	}
+	return at, found
+}
+
+// refusesNull reports whether a null is no element of a collection.
+func refusesNull(t cty.Type) bool {
+	e := t.ElementType()
+	return e != cty.DynamicPseudoType && !(t.IsMapType() && e.IsPrimitiveType())
+}
+
+// refusesNulls reports whether there is such a collection in a type.
+func refusesNulls(t cty.Type) bool {
+	switch {
+	case t.IsCollectionType():
+		return refusesNull(t)
+	case t.IsObjectType():
+		for _, attr := range t.AttributeTypes() {
+			if refusesNulls(attr) {
+				return true
+			}
+		}
+	}
+	return false
+}
