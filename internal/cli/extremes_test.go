@@ -50,7 +50,7 @@ func TestArgumentsOfEveryTypeTakeWhateverComes(t *testing.T) {
 						for _, args := range [][]string{{"validate"}, {"plan", "--offline"}, {"rbac"}} {
 							var out, errs bytes.Buffer
 							a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
-							code := run(a, append(args, "-C", dir))
+							code := run(a, append(args, dir))
 							if said := errs.String() + out.String(); code != exitOK && code != exitFailure || strings.Contains(said, "crashed") {
 								t.Fatalf("%v exits with %d:\n%s\n%s", args, code, said, text)
 							}

@@ -95,7 +95,11 @@ func (w *World) save() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.path, b, 0o600)
+	next := w.path + ".next" // a run may be killed at any instruction, and its world must survive that
+	if err := os.WriteFile(next, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, w.path)
 }
 
 // SetFault makes operations fail; nil ends it.
