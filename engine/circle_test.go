@@ -70,3 +70,31 @@ resource "memory_object" "space" {
 		})
 	}
 }
+
+// TestValidateLooksAtSomeOfManyInstances: it finds what all of them share, and takes nothing for an error that only the others have.
+func TestValidateLooksAtSomeOfManyInstances(t *testing.T) {
+	const many = `
+resource "memory_object" "content" {
+  count = 1000
+  name  = "content-${count.index}"
+  after = ["space"]
+}
+resource "memory_object" "space" {
+  name     = %s
+  provides = ["space"]
+}`
+	r := newRig(t)
+	for name, want := range map[string]int{`"space"`: 0, `memory_object.content[50].name`: 1, `join("-", memory_object.content[*].name)`: 1} {
+		r.write(fmt.Sprintf(many, name))
+		ds := r.engine.Validate(t.Context(), r.load(), engine.Inputs{})
+		if len(ds) != want || want > 0 && diag.CodeOf(ds[0]) != engine.CodeOrder {
+			t.Errorf("%s: %v", name, ds)
+		}
+	}
+	r.write(strings.ReplaceAll(fmt.Sprintf(many, `memory_object.content[500].name`), `after = ["space"]`, ""))
+	if ds := r.engine.Validate(t.Context(), r.load(), engine.Inputs{}); len(ds) > 0 {
+		t.Errorf("a reference to one of the others: %v", ds)
+	}
+	r.write(fmt.Sprintf(many, `memory_object.content[500].name`))
+	r.fails(engine.CodeOrder, "memory_object.content[500]") // a plan looks at all of them
+}

@@ -129,7 +129,7 @@ func (e *Engine) Validate(ctx context.Context, c *config.Config, in Inputs) hcl.
 	if ds = append(ds, w.validate(ctx)...); ds.HasErrors() {
 		return diag.Sort(ds)
 	}
-	_, found := e.Graph(ctx, c, in)
+	_, found := e.graph(ctx, c, in, worldOptions{offline: true, lenient: true, sampled: true})
 	for _, d := range found {
 		if diag.CodeOf(d) == CodeOrder { // the rest was said above, or is a matter of values that only a plan has
 			ds = append(ds, d)

@@ -51,6 +51,9 @@ func (w *world) expand(r *resource, ph phase) (done bool, ds hcl.Diagnostics) {
 	if !done || ds.HasErrors() {
 		return false, ds
 	}
+	if w.sampled && len(keys) > sample {
+		keys = keys[:sample]
+	}
 	r.addInstances(keys, values)
 	return true, ds
 }

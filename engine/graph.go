@@ -16,7 +16,11 @@ import (
 // Graph returns the dependencies of a configuration as a plan in which nothing happens, for drawing. It needs neither
 // state nor system. A resource whose instances are only known while planning is one node.
 func (e *Engine) Graph(ctx context.Context, c *config.Config, in Inputs) (*plans.Plan, hcl.Diagnostics) {
-	w, ds := e.world(c, in, &state.Snapshot{}, worldOptions{offline: true, lenient: true})
+	return e.graph(ctx, c, in, worldOptions{offline: true, lenient: true})
+}
+
+func (e *Engine) graph(ctx context.Context, c *config.Config, in Inputs, o worldOptions) (*plans.Plan, hcl.Diagnostics) {
+	w, ds := e.world(c, in, &state.Snapshot{}, o)
 	if ds.HasErrors() {
 		return nil, diag.Sort(ds)
 	}

@@ -233,8 +233,8 @@ func (w *world) validate(ctx context.Context) hcl.Diagnostics {
 			r.addInstances([]addr.Key{addr.NoKey}, nil)
 		}
 		for n, i := range r.instances {
-			if n == 100 {
-				break // the rest is the same block with other keys: plan looks at all of them
+			if n == sample {
+				break
 			}
 			if r.forEach != nil && i.each == cty.NilVal {
 				i.each = cty.DynamicVal

@@ -26,6 +26,7 @@ import (
 // world is everything that one operation works on: the configuration with its references resolved, the providers, and
 // the records. It is built once, then only the goroutine that visits a node writes to that node.
 type world struct {
+	worldOptions
 	engine   *Engine
 	config   *config.Config
 	root     *module
@@ -35,10 +36,8 @@ type world struct {
 	facts    cty.Value // the object `meshplan`
 	identity state.Identity
 	snapshot *state.Snapshot
-	offline  bool
 	applying bool // values are evaluated at their first use: all that they depend on has been applied then
 	underWay bool // another run is at work: its intents are no riddle
-	lenient  bool // what cannot be known without inputs and resources is no error
 
 	functions     map[string]map[string]function.Function // by directory
 	resources     map[addr.Resource]*resource
@@ -117,12 +116,20 @@ type record struct {
 }
 
 // worldOptions say what a world is for.
-type worldOptions struct{ offline, lenient bool }
+type worldOptions struct {
+	offline bool
+	lenient bool // what cannot be known without inputs and resources is no error
+	sampled bool // of a resource with many instances only some are looked at
+}
+
+// sample is how many instances of a resource a look at the configuration alone considers: the rest is the same block with other
+// keys, and a plan looks at all of them.
+const sample = 100
 
 // world resolves the configuration against the registry. It does no I/O besides reading files that expressions name.
 func (e *Engine) world(c *config.Config, in Inputs, snap *state.Snapshot, o worldOptions) (*world, hcl.Diagnostics) {
 	w := &world{
-		engine: e, config: c, snapshot: snap, offline: o.offline, lenient: o.lenient, identity: snap.Identity, cwd: filepath.ToSlash(filepath.Clean(c.Dir)),
+		engine: e, config: c, snapshot: snap, worldOptions: o, identity: snap.Identity, cwd: filepath.ToSlash(filepath.Clean(c.Dir)),
 		functions: map[string]map[string]function.Function{}, moduleAt: map[addr.Module]*module{}, resources: map[addr.Resource]*resource{},
 		byModule: map[addr.Module][]*resource{}, checkAt: map[node]*check{}, providers: map[string]*provider{}, records: map[addr.Instance]*record{},
 	}
