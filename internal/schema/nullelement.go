@@ -7,9 +7,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// nullElement finds a null among the elements of a list or a set, and a null in the place of an object, list or map among those of
-// a map. Such a null says nothing that anybody could mean, so no type has to think of it. Null texts and numbers in maps are left
-// to the types, and so is everything where the type does not say what is inside. It costs O(size).
+// nullElement finds a null among the elements of a list or a set, or in the place of an object in a map. It says nothing that anybody
+// could mean, so no type has to think of it. A null text or list in a map is as good as one that is left out, and where the type
+// does not say what is inside, null is a value. It costs O(size).
 func nullElement(v cty.Value, t cty.Type) (at cty.Path, found bool) {
 	if !refusesNulls(t) || !v.IsKnown() || v.IsNull() {
 		return nil, false
@@ -44,14 +44,14 @@ func nullElement(v cty.Value, t cty.Type) (at cty.Path, found bool) {
 // refusesNull reports whether a null is no element of a collection.
 func refusesNull(t cty.Type) bool {
 	e := t.ElementType()
-	return e != cty.DynamicPseudoType && !(t.IsMapType() && e.IsPrimitiveType())
+	return e.IsObjectType() || !t.IsMapType() && e != cty.DynamicPseudoType
 }
 
 // refusesNulls reports whether there is such a collection in a type.
 func refusesNulls(t cty.Type) bool {
 	switch {
 	case t.IsCollectionType():
-		return refusesNull(t)
+		return refusesNull(t) || refusesNulls(t.ElementType())
 	case t.IsObjectType():
 		for _, attr := range t.AttributeTypes() {
 			if refusesNulls(attr) {

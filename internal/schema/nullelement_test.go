@@ -21,6 +21,7 @@ func TestNullElement(t *testing.T) {
 		"set of texts":           {value: cty.SetVal([]cty.Value{cty.StringVal("a"), cty.NullVal(cty.String)}), at: "[?]"},
 		"map of texts":           {value: cty.MapVal(map[string]cty.Value{"a": cty.NullVal(cty.String)})},
 		"map of objects":         {value: cty.MapVal(map[string]cty.Value{"a": valid, "b": cty.NullVal(object)}), at: `["b"]`},
+		"map of lists":           {value: cty.MapVal(map[string]cty.Value{"a": cty.NullVal(cty.List(cty.Number)), "b": deep.GetAttr("codes")}), at: `["b"][1]`},
 		"list of objects":        {value: cty.ListVal([]cty.Value{cty.NullVal(object)}), at: "[0]"},
 		"list in an object":      {value: cty.ListVal([]cty.Value{valid, deep}), at: "[1].codes[1]"},
 		"attributes may be null": {value: cty.ListVal([]cty.Value{valid})},
