@@ -115,7 +115,7 @@ func TestTemplatesFetch(t *testing.T) {
 		for k, v := range map[string]string{"inputs.dir": "live", "inputs.version": "1.0.0", "inputs.base-url": url} {
 			p.vars[k] = v
 		}
-		env := []string{"PATH=" + os.Getenv("PATH")} // without the program under test
+		env := []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()} // without the program under test
 		for k, v := range job[".meshplan"].Variables {
 			env = append(env, k+"="+p.expand(v))
 		}
