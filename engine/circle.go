@@ -57,7 +57,7 @@ func (s *sorter) circle(err error, cycle *dag.CycleError[orderNode]) *hcl.Diagno
 // follow what was recorded, and of steps whose block is gone.
 func (s *sorter) refers(n, next orderNode) (refers, known bool) {
 	i := int(n) / 2
-	if i >= len(s.addrs) || n != up(i) || s.p.world == nil {
+	if i >= len(s.addrs) || n != up(i) {
 		return false, false
 	}
 	a := s.addrs[i]

@@ -5,12 +5,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/meshplan/meshplan/internal/docs"
 )
 
-var (
-	exampleBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
-	readFile     = regexp.MustCompile(`\bfile\("([\w.-]+)"\)`)
-)
+var readFile = regexp.MustCompile(`\bfile\("([\w.-]+)"\)`)
 
 // unplannable are the types whose examples cannot be planned beside the rollout that runs, and the code that says why. A chart
 // that comes from elsewhere is not fetched.
@@ -49,12 +48,12 @@ func planExamplesOfTypes(w *workspace) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			example := exampleBlock.FindSubmatch(page)
-			if example == nil {
+			blocks, _ := docs.Guide{Text: string(page)}.Fences()
+			if len(blocks) == 0 || blocks[0].Language != "hcl" {
 				t.Errorf("%s shows no example", file)
 				continue
 			}
-			text := strings.ReplaceAll(string(example[1]), `window    = "1m"`, `window    = "1s"`)
+			text := strings.ReplaceAll(blocks[0].Text, `window    = "1m"`, `window    = "1s"`)
 			one := newWorkspace(t, "")
 			one.env = append(one.env, "HTTPS_PROXY=http://127.0.0.1:9") // where nothing answers
 			for _, name := range readFile.FindAllStringSubmatch(text, -1) {

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"bytes"
+	"iter"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -32,34 +30,14 @@ func TestArgumentsOfEveryTypeTakeWhateverComes(t *testing.T) {
 	for _, p := range (&app{registry: builtin}).catalog() {
 		for _, typ := range p.Types {
 			t.Run(typ.Title(), func(t *testing.T) {
-				source := []byte(others + typ.Schema.Example)
-				dir := t.TempDir()
-				for _, name := range fileRead.FindAllStringSubmatch(typ.Schema.Example, -1) {
-					if err := os.WriteFile(filepath.Join(dir, name[1]), []byte("x"), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				for n := 0; ; n++ {
-					there := false
-					for _, value := range extremes {
-						var text []byte
-						if text, there = withArgument(t, source, typ, n, value); !there {
-							break
+				dir := exampleDir(t.TempDir())
+				for text := range variants(t, others+typ.Schema.Example, typ) {
+					dir.write(t, text)
+					for _, args := range [][]string{{"plan", "--offline"}, {"rbac"}} {
+						code, out, errs := dir.run(args...)
+						if said := errs + out; code != exitOK && code != exitFailure || strings.Contains(said, "crashed") {
+							t.Fatalf("%v exits with %d:\n%s\n%s", args, code, said, text)
 						}
-						if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), text, 0o600); err != nil {
-							t.Fatal(err)
-						}
-						for _, args := range [][]string{{"plan", "--offline"}, {"rbac"}} {
-							var out, errs bytes.Buffer
-							a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
-							code := run(a, append(args, dir))
-							if said := errs.String() + out.String(); code != exitOK && code != exitFailure || strings.Contains(said, "crashed") {
-								t.Fatalf("%v exits with %d:\n%s\n%s", args, code, said, text)
-							}
-						}
-					}
-					if !there {
-						break
 					}
 				}
 			})
@@ -67,11 +45,25 @@ func TestArgumentsOfEveryTypeTakeWhateverComes(t *testing.T) {
 	}
 }
 
+// variants gives each argument of the first block of a type each of the extreme values, the arguments of its nested blocks as well.
+func variants(t *testing.T, source string, typ docs.Type) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for n := 0; ; n++ {
+			for _, value := range extremes {
+				text, there := withArgument(t, source, typ, n, value)
+				if !there || !yield(text) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // withArgument gives the nth argument of the first block of a type the value, counting those of its nested blocks. It reports
 // whether there is one.
-func withArgument(t *testing.T, source []byte, typ docs.Type, n int, value string) ([]byte, bool) {
+func withArgument(t *testing.T, source string, typ docs.Type, n int, value string) (string, bool) {
 	t.Helper()
-	f, ds := hclwrite.ParseConfig(source, "main.mesh.hcl", hcl.InitialPos)
+	f, ds := hclwrite.ParseConfig([]byte(source), "main.mesh.hcl", hcl.InitialPos)
 	if ds.HasErrors() {
 		t.Fatal(ds)
 	}
@@ -95,9 +87,9 @@ func withArgument(t *testing.T, source []byte, typ docs.Type, n int, value strin
 	for _, b := range f.Body().Blocks() {
 		if b.Type() == typ.Keyword() && b.Labels()[0] == typ.Name {
 			done := set(b.Body(), &typ.Schema.Block)
-			return f.Bytes(), done
+			return string(f.Bytes()), done
 		}
 	}
 	t.Fatalf("the example has no block of %s", typ.Title())
-	return nil, false
+	return "", false
 }

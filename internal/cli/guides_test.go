@@ -114,16 +114,10 @@ type problem struct{ Code, Summary, Detail string }
 // problems validates a configuration and returns what is wrong with it.
 func problems(t *testing.T, text string) []problem {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
-	run(a, []string{"validate", "--json", dir})
+	_, out, errs := newExample(t, text).run("validate", "--json")
 	var result struct{ Diagnostics []problem }
-	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
-		t.Fatalf("%v\n%s%s", err, &out, &errs)
+	if err := json.Unmarshal([]byte(out), &result); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs)
 	}
 	return result.Diagnostics
 }
@@ -198,25 +192,47 @@ func TestExampleOfEveryType(t *testing.T) {
 
 var fileRead = regexp.MustCompile(`\bfile\("([\w.-]+)"\)`)
 
-// checkExample checks that a configuration is formatted, and valid without a warning. Files that it reads are there.
-func checkExample(t *testing.T, text string) {
+// exampleDir holds a configuration that commands are tried on in this process.
+type exampleDir string
+
+// newExample makes a directory with a configuration.
+func newExample(t *testing.T, text string) exampleDir {
 	t.Helper()
-	dir := t.TempDir()
+	dir := exampleDir(t.TempDir())
+	dir.write(t, text)
+	return dir
+}
+
+// write replaces the configuration. Files that it reads are there.
+func (d exampleDir) write(t *testing.T, text string) {
+	t.Helper()
+	files := map[string]string{"main.mesh.hcl": text}
 	for _, m := range fileRead.FindAllStringSubmatch(text, -1) {
-		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte("x"), 0o600); err != nil {
+		files[m[1]] = "x"
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(string(d), name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.mesh.hcl"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// run runs a command that takes the directory as its argument.
+func (d exampleDir) run(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + dir}, registry: builtin, now: time.Now}
-	if code := run(a, []string{"validate", dir}); code != exitOK || errs.Len() > 0 {
-		t.Errorf("validate exits with %d:\n%s%s\n%s", code, &errs, &out, text)
+	a := &app{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + string(d)}, registry: builtin, now: time.Now}
+	code = run(a, append(args, string(d)))
+	return code, out.String(), errs.String()
+}
+
+// checkExample checks that a configuration is formatted, and valid without a warning.
+func checkExample(t *testing.T, text string) {
+	t.Helper()
+	dir := newExample(t, text)
+	if code, out, errs := dir.run("validate"); code != exitOK || errs != "" {
+		t.Errorf("validate exits with %d:\n%s%s\n%s", code, errs, out, text)
 	}
-	a.out, a.err = io.Discard, &errs
-	if code := run(a, []string{"fmt", "--check", dir}); code != exitOK {
-		t.Errorf("it is not formatted: %s\n%s", &errs, text)
+	if code, _, errs := dir.run("fmt", "--check"); code != exitOK {
+		t.Errorf("it is not formatted: %s\n%s", errs, text)
 	}
 }

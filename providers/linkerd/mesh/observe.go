@@ -16,11 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/meshplan/meshplan/providers/kubernetes/kube"
+	"github.com/meshplan/meshplan/providers/linkerd/env"
 )
 
 // Lister is what observing needs of a cluster.
 type Lister interface {
-	Get(ctx context.Context, r kube.Ref) (*unstructured.Unstructured, error)
+	env.Getter
 	List(ctx context.Context, gvk schema.GroupVersionKind, o kube.ListOptions) ([]*unstructured.Unstructured, error)
 }
 
